@@ -1,0 +1,139 @@
+"""From a stream of bytes, cut anywhere, to packets and text lines.
+
+Rule 1: every way of cutting a stream gives the same packets. Rule 2: a body's declared size is checked when its
+header is complete; memory is taken as bytes arrive, never for what was only announced. Rule 3: a large body is
+received in place: `room` is where the next bytes belong, so that a picture is copied once, by the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from fleet.errors import ProtocolError
+from fleet.protocol.packets import HEADER, HEADER_BYTES, SHAPES, TEXT, Data, Packet, split_body
+
+LARGE_BYTES: Final = 32 * 1024  # a body with more than this still to come is received in place
+FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four times that when it is full, and so on
+
+Allocate = Callable[[int], bytearray | memoryview]
+
+
+class Decoder:
+    """Feed it what arrived and iterate over what is complete.
+
+    `magic` is what the peer's packets begin with (`REQ` at a server, `RES` at a client or worker). `body_bytes`
+    limits a packet's body. `line_bytes` limits a line of the text protocol; 0 means that there is no text.
+    `allocate`, if given, is asked once for the whole room of a large body, in bytes.
+
+    The iterators do their work as they are consumed: consume each to its end before the next call. They raise
+    `ProtocolError` where the stream breaks, after the good packets before it; then the decoder is spent.
+    """
+
+    __slots__ = ("_allocate", "_body", "_body_bytes", "_held", "_line_bytes", "_magic")
+
+    def __init__(self, magic: bytes, *, body_bytes: int, line_bytes: int = 0, allocate: Allocate | None = None) -> None:
+        self._magic = magic
+        self._body_bytes = body_bytes
+        self._line_bytes = line_bytes
+        self._allocate = allocate
+        self._held = b""  # an incomplete packet or line, from its first byte
+        self._body: _LargeBody | None = None
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes belong if a large body is being received; None: receive anywhere and `feed`."""
+        return self._body.room() if self._body is not None else None
+
+    def filled(self, count: int) -> Iterator[Packet]:
+        """`count` bytes were received into `room`."""
+        body = self._body
+        assert body is not None, "filled() without room()"
+        body.filled += count
+        if body.filled == body.size:
+            self._body = None
+            yield Packet(body.kind, split_body(body.kind, body.view()))
+
+    def feed(self, data: Data) -> Iterator[Packet]:
+        """The packets and lines that `data` completes. `data` may be reused once the iterator is done."""
+        if self._body is not None:
+            took = self._body.take(memoryview(data))
+            yield from self.filled(0)
+            data = memoryview(data)[took:]
+        held = self._held + data if self._held else bytes(data)
+        self._held = b""
+        at, end = 0, len(held)
+        while at < end:
+            if held[at]:
+                line_end = self._line_end(held, at)
+                if line_end < 0:
+                    break
+                yield Packet(TEXT, (held[at:line_end].removesuffix(b"\r"),))
+                at = line_end + 1
+                continue
+            if end - at < HEADER_BYTES:
+                break
+            kind, size = self._header(held, at)
+            start = at + HEADER_BYTES
+            if end - start < size:
+                if size - (end - start) > LARGE_BYTES:
+                    self._body = _LargeBody(kind, size, self._allocate)
+                    self._body.take(memoryview(held)[start:])
+                    return
+                break
+            at = start + size
+            yield Packet(kind, split_body(kind, held[start:at]))
+        self._held = held[at:]
+
+    def _header(self, held: bytes, at: int) -> tuple[int, int]:
+        """The type and body size of the packet at `at`, both good."""
+        magic, kind, size = HEADER.unpack_from(held, at)
+        if magic != self._magic:
+            raise ProtocolError(f"a packet began with {magic!r}; expected {self._magic!r}")
+        if kind not in SHAPES:
+            raise ProtocolError(f"packet type {kind} does not exist")
+        if size > self._body_bytes:
+            raise ProtocolError(f"a packet of {size} bytes was announced; the limit is {self._body_bytes}")
+        return kind, size
+
+    def _line_end(self, held: bytes, at: int) -> int:
+        """Where the newline of the line at `at` is; -1 if it has not come yet."""
+        if not self._line_bytes:
+            raise ProtocolError(f"a packet began with {held[at : at + 4]!r}; expected {self._magic!r}")
+        end = held.find(b"\n", at, at + self._line_bytes + 1)
+        if end < 0 and len(held) - at > self._line_bytes:
+            raise ProtocolError(f"a text line is longer than {self._line_bytes} bytes")
+        return end
+
+
+class _LargeBody:
+    """A body that is being received in place, into a buffer that grows with what has really arrived."""
+
+    __slots__ = ("_buffer", "filled", "kind", "size")
+
+    def __init__(self, kind: int, size: int, allocate: Allocate | None) -> None:
+        self.kind = kind
+        self.size = size
+        self.filled = 0
+        self._buffer = allocate(size) if allocate else bytearray(min(size, FIRST_ROOM_BYTES))
+
+    def room(self) -> memoryview:
+        if self.filled == len(self._buffer):
+            # A new block and a copy, not a resize: fresh pages from the kernel cost more than the copy does.
+            larger = bytearray(min(self.size, 4 * self.filled))
+            larger[: self.filled] = self._buffer
+            self._buffer = larger
+        return memoryview(self._buffer)[self.filled : self.size]
+
+    def take(self, data: memoryview) -> int:
+        """Copy in as much of `data` as is part of this body, and say how much that was."""
+        took = 0
+        while took < len(data) and self.filled < self.size:
+            room = self.room()
+            count = min(len(room), len(data) - took)
+            room[:count] = data[took : took + count]
+            self.filled += count
+            took += count
+        return took
+
+    def view(self) -> memoryview:
+        return memoryview(self._buffer)[: self.size]
