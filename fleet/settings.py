@@ -74,7 +74,7 @@ def parse_servers(servers: Servers = None, environ: Mapping[str, str] = os.envir
     return tuple(dict.fromkeys(found))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServerLimits:
     """What one job server holds at most. Past a limit the peer gets an ERROR packet, or is cut with a reason."""
 
@@ -83,6 +83,7 @@ class ServerLimits:
     function_bytes: int = 512  # as in libgearman, both sides
     unique_bytes: int = 64  # as in gearmand
     client_id_bytes: int = 127  # as in gearmand
+    functions: int = 10_000  # names known at a time
     functions_per_worker: int = 1000
     jobs: int = 1_000_000  # in all queues together
     queued_bytes: int = 1024 * MIB  # workloads of all jobs together
@@ -91,7 +92,7 @@ class ServerLimits:
     wake_s: float = 1.0  # a woken worker has this long to grab before another is woken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PoolLimits:
     """What one runner (one job's process) may use, and how long the pool waits for things."""
 

@@ -1,0 +1,43 @@
+"""The command line's tree: one line for each command, and what `fleet` alone says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleet.cli import put
+from fleet.cli.resize import resize
+from fleet.cli.run import run
+from fleet.cli.server import server
+from fleet.cli.status import status
+from fleet.cli.up import up
+from fleet.cli.worker import worker
+from fleet.version import __version__
+
+app = typer.Typer(
+    help="An image-processing worker fleet on a bundled Gearman job server.",
+    epilog="Begin with: fleet up --workers 4   and then: fleet resize large.jpg -o thumb.jpg",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        put(f"fleet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
+
+
+for command in (up, resize, run, status, server, worker):
+    app.command()(command)

@@ -1,0 +1,27 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Servers = Annotated[
+    str | None,
+    typer.Option(
+        "--servers",
+        "-s",
+        envvar="FLEET_SERVERS",
+        metavar="HOST:PORT,...",
+        help="Job servers, with commas between them.",
+        show_default="127.0.0.1:4730",
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", "-t", min=0.001, metavar="SECONDS", help="How long to wait at most.")
+]
+Listen = Annotated[str, typer.Option("--listen", metavar="ADDRESS", help="The address to listen on.")]
+Port = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port to listen on; 0: any free one.")]
+Deadline = Annotated[
+    float, typer.Option("--deadline", min=0.1, metavar="SECONDS", help="A job that runs longer is killed.")
+]

@@ -1,0 +1,190 @@
+"""What `fleet resize` does with many files: read, hand over, wait, write; and one line for each that fails.
+
+A result is written beside its place and renamed into it, so that there is a whole file there or none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fleet.cli import say
+from fleet.errors import FleetError, UsageError
+from fleet.images import Picture, Spec
+
+IN_FLIGHT: Final = 16  # pictures handed to the fleet and not yet back: enough for a pool, little enough to hold
+PARTIAL: Final = 6
+STDIO: Final = "-"
+FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".avif": "avif"}
+SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
+
+Waiter = Callable[[], Picture]
+Maker = Callable[[bytes], Waiter]  # hands a picture over; the waiter it returns gives the result
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    source: str
+    target: str  # a file, a directory's file without the suffix of its format, or -
+
+
+class Destination:
+    """Where results go: one named file, or a directory."""
+
+    def __init__(self, output: str | None, directory: Path | None) -> None:
+        if (output is None) == (directory is None):
+            raise UsageError("say where the result goes: -o FILE for one picture, or -d DIR for many")
+        self.output = output
+        self.directory = directory
+
+    def spec(self, size: str, format: str | None, options: Mapping[str, Any]) -> Spec:
+        """What is wanted; the output's name says the format if nothing else does."""
+        width, height = Spec.parse_size(size)
+        if format is None and self.output not in (None, STDIO):
+            format = self._format_of(Path(str(self.output)))
+        return Spec.from_mapping({"width": width, "height": height, "format": format, **options})
+
+    @staticmethod
+    def _format_of(path: Path) -> str | None:
+        if not path.suffix:
+            return None
+        if path.suffix.lower() not in FORMATS:
+            raise UsageError(f"{path}: no format is written as {path.suffix}; use {', '.join(FORMATS)}, or --format")
+        return FORMATS[path.suffix.lower()]
+
+    def pairs(self, files: Sequence[str], spec: Spec) -> Iterator[tuple[str, str]]:
+        """Each source and its target.
+
+        Raises:
+            UsageError: two results would have one name, or there is one output for several pictures.
+        """
+        if self.output is not None:
+            if len(files) > 1:
+                raise UsageError(f"-o names one file and there are {len(files)} pictures; use -d DIR")
+            yield files[0], self.output
+            return
+        assert self.directory is not None
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the directory {self.directory}: {(error.strerror or '').lower()}") from error
+        taken: dict[str, str] = {}
+        for source in files:
+            stem = "stdin" if source == STDIO else Path(source).stem
+            if stem in taken:
+                raise UsageError(f"{taken[stem]} and {source} would both become {stem}; resize them one by one")
+            taken[stem] = source
+            yield source, str(self.directory / stem)
+
+
+def process(jobs: Sequence[Job], make: Maker) -> int:
+    """Do all jobs, some at a time; return the exit code."""
+    codes: list[int] = []
+    with _progress(len(jobs)) as advance:
+        waiting: deque[tuple[Job, Waiter]] = deque()
+        for job in jobs:
+            if len(waiting) >= IN_FLIGHT:
+                codes.append(_finish(*waiting.popleft()))
+                advance()
+            try:
+                waiting.append((job, make(_read(job.source))))
+            except FleetError as error:
+                codes.append(_failed(job, error))
+                advance()
+        while waiting:
+            codes.append(_finish(*waiting.popleft()))
+            advance()
+    bad = [code for code in codes if code]
+    if not bad:
+        return 0
+    return bad[0] if len(bad) == len(codes) else PARTIAL
+
+
+def _finish(job: Job, waiter: Waiter) -> int:
+    try:
+        _write(job, waiter())
+    except FleetError as error:
+        return _failed(job, error)
+    return 0
+
+
+def _failed(job: Job, error: FleetError) -> int:
+    name = "stdin" if job.source == STDIO else job.source
+    text = str(error)
+    say(f"fleet resize: {text}" if name in text else f"fleet resize: {name}: {text}")
+    return error.exit_code
+
+
+def _read(source: str) -> bytes:
+    if source == STDIO:
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _write(job: Job, picture: Picture) -> None:
+    if job.target == STDIO:
+        sys.stdout.buffer.write(picture)
+        sys.stdout.buffer.flush()
+        return
+    target = Path(job.target)
+    if target.suffix.lower() not in FORMATS:
+        target = target.with_name(target.name + SUFFIXES[picture.format])
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with open(handle, "wb") as file:
+                file.write(picture)
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.replace(beside, target)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def local_maker(spec: Spec) -> Iterator[Maker]:
+    """Makes pictures in this process."""
+    from fleet.images import render
+
+    yield lambda data: lambda: render(data, spec)
+
+
+@contextmanager
+def remote_maker(spec: Spec, servers: str | None, timeout: float) -> Iterator[Maker]:
+    """Makes pictures through a job server."""
+    from fleet.client import Client
+
+    with Client(servers, timeout=timeout) as client:
+        yield lambda data: client.resize(data, **spec.to_mapping()).result
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, for a person who waits for several pictures."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("resizing", total=total)
+        yield lambda: progress.advance(bar)

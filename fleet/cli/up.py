@@ -1,0 +1,47 @@
+"""`fleet up`: a job server and a pool of image workers on this host, supervised."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from fleet.cli import options
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, PoolLimits
+
+FLEET = (sys.executable, "-P", "-m", "fleet")  # this very installation, whatever PATH and the directory hold
+SERVER_STOP_S = 5.0  # it only says goodbye
+POOL_MARGIN_S = 5.0  # beyond the grace of its running jobs
+
+
+def up(
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=1024, help="Jobs at a time.", show_default="the processors")
+    ] = os.cpu_count() or 1,
+    listen: options.Listen = DEFAULT_HOST,
+    port: options.Port = DEFAULT_PORT,
+    deadline: options.Deadline = PoolLimits.deadline_s,
+) -> None:
+    """Run a fleet on this host: a job server and a pool of image workers.
+
+    Prints a line for each part when it is ready, and `ready` when all are. What dies is started again. Ctrl-C or
+    SIGTERM lets running jobs finish and ends it; a second one ends it at once.
+    """
+    from fleet.supervisor import Part, Supervisor
+
+    server = Part(
+        "server",
+        (*FLEET, "server", "--listen", listen, "--port", f"{{server.port:{port}}}"),
+        ready="listening ",
+        stop_s=SERVER_STOP_S,
+    )
+    pool = Part(
+        "pool",
+        (*FLEET, "worker", "--workers", str(workers), "--deadline", f"{deadline:g}", "--servers", "{server}"),
+        ready="ready ",
+        needs=("server",),
+        stop_s=PoolLimits.grace_s + POOL_MARGIN_S,
+    )
+    sys.exit(Supervisor([server, pool]).run())

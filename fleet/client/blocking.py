@@ -1,0 +1,432 @@
+"""The blocking client: threads call it, sockets are polled, every wait has a deadline.
+
+Rule 1: there is no thread of its own. Of the threads that wait, one at a time is the *pump*: it polls all sockets
+and feeds all conversations; the others sleep on the condition until something changed. Rule 2: shared state is
+touched only with the lock held; only the poll itself is outside. Rule 3: after a fork the child begins anew with
+connections of its own, and never touches its parent's.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from fleet.client.link import Link, LinkLost
+from fleet.client.routing import ranked
+from fleet.client.task import Priority, Status, StatusRequest, TaskState
+from fleet.errors import Deadline, FleetError, NoServer, UsageError
+from fleet.protocol import Data
+from fleet.settings import ServerLimits, Servers, parse_servers
+
+if TYPE_CHECKING:
+    from fleet.client.images import PictureTask, Source
+
+CONNECT_S: Final = 3.0  # for one server to accept a connection
+RETURN_S: Final = 10.0  # for a server to come back that went away with a task
+MAX_RESUBMITS: Final = 3  # a task that was there each time a server died may well be why
+REMEDY: Final = "Check --servers or FLEET_SERVERS, and that `fleet up` or `fleet server` runs there"
+
+Workload = Data | str
+T = TypeVar("T", bound="Task")
+
+
+class Task(TaskState):
+    """A submitted job, to wait for. Made by `Client.submit`."""
+
+    _client: Client
+
+    def result(self, timeout: float | None = None) -> bytes:
+        """What the worker returned: all its WORK_DATA that was not streamed, and its final data, in one.
+
+        Args:
+            timeout: seconds to wait at most; None for the client's own.
+
+        Raises:
+            JobFailed: the worker function failed; the text is its exception's.
+            Deadline: nothing came in time. The job goes on; ask again if you like.
+            NoServer: the job server went away, and none came back.
+            UsageError: it is a background task, which sends no result.
+        """
+        if self.background:
+            raise UsageError("a background task sends no result; use status(), or submit it in the foreground")
+        self._client._wait_for(self, timeout, lambda: self.done)
+        if self.error:
+            raise self.error
+        assert self.completed_with is not None
+        return b"".join((*self.chunks, self.completed_with)) if self.chunks else self.completed_with
+
+    def stream(self, timeout: float | None = None) -> Iterator[bytes]:
+        """Each WORK_DATA as it arrives, and the final data last, if there is any. Raises as `result` does.
+
+        `timeout` is for each wait, in seconds.
+        """
+        while True:
+            self._client._wait_for(self, timeout, lambda: self.done or bool(self.chunks))
+            while self.chunks:
+                yield self.chunks.popleft()
+            if self.error:
+                raise self.error
+            if self.completed_with is not None:
+                if self.completed_with:
+                    yield self.completed_with
+                self.completed_with = b""
+                return
+
+    def status(self, timeout: float | None = None) -> Status:
+        """Ask the job server where the job is. A job that ended, or never was, is not `known`."""
+        return self._client._status(self, timeout)
+
+
+class Client:
+    """A client of one or several job servers. Threads may share it; it survives a fork; it is a context manager.
+
+    Args:
+        servers: ``"host:port"``, several of them with commas or in a list, or None for ``FLEET_SERVERS`` and else
+            127.0.0.1:4730. Nothing is connected before it is needed.
+        timeout: seconds that a wait lasts at most when the call does not say.
+        limits: what a packet may hold; see `ServerLimits`.
+    """
+
+    def __init__(self, servers: Servers = None, *, timeout: float = 60.0, limits: ServerLimits | None = None) -> None:
+        self.servers = parse_servers(servers)
+        self.timeout_s = timeout
+        self.limits = limits or ServerLimits()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._links = {address: Link(address, self.limits.packet_bytes) for address in self.servers}
+        self._homeless: dict[TaskState, None] = {}  # tasks whose server went away, and no other would have
+        self._pumping = False
+        self._wake_out, self._wake_in = socket.socketpair()
+        self._wake_out.setblocking(False)
+        self._wake_in.setblocking(False)
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Client {','.join(map(str, self.servers))}>"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connections. Tasks that have not ended fail; foreground jobs nobody else waits for are dropped."""
+        with self._changed:
+            self._closed = True
+            for task in self._living():
+                task.failed(FleetError("the client was closed before the task ended"))
+            self._homeless.clear()
+            self._close_sockets()
+            self._changed.notify_all()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_wake_in") and not self._closed:
+            self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        for link in self._links.values():
+            link.close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    # -- what people call -------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        function: str,
+        workload: Workload = b"",
+        *,
+        unique: str | bytes | None = None,
+        priority: Priority = "normal",
+        background: bool = False,
+        timeout: float | None = None,
+    ) -> Task:
+        """Hand a job to a job server and return once it has it.
+
+        Args:
+            function: what is to be done; 1 to 512 bytes in UTF-8, no NUL.
+            workload: what it is to be done with; text is sent as UTF-8.
+            unique: jobs of one function with equal uniques are one job while it lives. None: never;
+                ``"-"``: equal workloads.
+            priority: ``high`` jobs go before ``normal`` before ``low`` ones, over all functions.
+            background: nobody waits; the task has no result.
+            timeout: seconds for a server to accept it.
+
+        Raises:
+            NoServer: none of the servers answered; the text says which were tried.
+            QueueFull: try again later.
+            UsageError: a name or the workload is too large.
+        """
+        data = workload.encode() if isinstance(workload, str) else workload
+        return self._submit(Task, function, (data,), unique, priority, background, timeout)
+
+    def run(self, function: str, workload: Workload = b"", *, timeout: float | None = None, **how: Any) -> bytes:
+        """`submit` and wait for the result; `timeout` (seconds) is for both. Raises as both do."""
+        deadline = self._deadline(timeout)
+        task = self.submit(function, workload, timeout=timeout, **how)
+        try:
+            return task.result(max(0.0, deadline - time.monotonic()))
+        finally:
+            task.given_up = True
+
+    def resize(
+        self,
+        source: Source,
+        width: int | None = 200,
+        height: int | None = 150,
+        *,
+        function: str = "resize",
+        timeout: float | None = None,
+        **options: Any,
+    ) -> PictureTask:
+        """Submit a picture to be made smaller; its `result` is a `Picture`, which is bytes that know their size.
+
+        Args:
+            source: a picture's bytes, the path of a file, or an open binary file, which is read to its end.
+            width, height: pixels; None leaves that side free.
+            options: as `fleet.images.Spec` has them: fit, format, quality, background, enlarge.
+            function: which function of the pool does it.
+            timeout: seconds for a server to accept it.
+
+        Raises:
+            UsageError: the options make no sense (`BadSpec`), or the file cannot be read.
+            NoServer, QueueFull: as `submit`.
+        """
+        from fleet.client.images import PictureTask, packed
+
+        workload = packed(source, {"width": width, "height": height, **options})
+        return self._submit(PictureTask, function, workload, None, "normal", False, timeout)
+
+    # -- submitting -------------------------------------------------------------------------------------------
+
+    def _submit(
+        self,
+        kind: type[T],
+        function: str,
+        workload: Sequence[Data],
+        unique: str | bytes | None,
+        priority: Priority,
+        background: bool,
+        timeout: float | None,
+    ) -> T:
+        name = function.encode()
+        # With a unique of its own a task that is sent again, because its server's answer was lost, is not doubled.
+        key = (
+            os.urandom(16).hex().encode() if unique is None else unique.encode() if isinstance(unique, str) else unique
+        )
+        self._check(name, key, sum(map(len, workload)))
+        task = kind(name, workload, key, priority, background)
+        task._client = self
+        self._alive()
+        with self._changed:
+            self._place(task)
+            self._wake_pump()
+        self._wait_for(task, timeout, lambda: task.accepted or task.done)
+        if task.error:
+            raise task.error
+        return task
+
+    def _check(self, function: bytes, unique: bytes, size: int) -> None:
+        limits = self.limits
+        if not 0 < len(function) <= limits.function_bytes or b"\0" in function:
+            raise UsageError(f"a function name has 1 to {limits.function_bytes} bytes and no NUL")
+        if len(unique) > limits.unique_bytes or b"\0" in unique:
+            raise UsageError(
+                f"a unique has at most {limits.unique_bytes} bytes and no NUL; send a digest of a longer one"
+            )
+        if size + len(function) + len(unique) + 2 > limits.packet_bytes:
+            raise UsageError(f"a workload of {size} bytes is too large; a packet holds {limits.packet_bytes} bytes")
+
+    def _place(self, task: TaskState) -> None:
+        """Give the task to the first server in its order that will have it; without one it fails or waits on."""
+        now = time.monotonic()
+        order = [a for a in ranked(self.servers, task.unique) if a not in task.tried]
+        for address in sorted(order, key=lambda a: self._links[a].health.resting(now)):
+            link = self._links[address]
+            try:
+                if link.stale():
+                    link.close()
+                if link.sock is None:
+                    link.open(now + CONNECT_S)
+            except LinkLost as lost:
+                link.health.failed(now, random.random(), str(lost))
+                task.tried[address] = str(lost)
+                continue
+            task.server = address
+            link.conversation.submit(task)
+            return
+        if task.lost_at:
+            self._homeless[task] = None
+        else:
+            task.failed(NoServer(_nobody(task)))
+
+    def _link_lost(self, link: Link, reason: str) -> None:
+        """Its tasks move to other servers, or wait for this one to come back."""
+        now = time.monotonic()
+        conversation, was_up = link.conversation, not link.connecting
+        link.close()
+        link.health.failed(now, random.random(), reason)
+        for request in conversation.status_requests():
+            request.failed(NoServer(f"the job server {link.address} went away: {reason}"))
+        for task in conversation.tasks():
+            task.tried[link.address] = reason
+            if was_up:
+                task.lost(now)
+            if task.given_up:
+                continue
+            if task.resubmits > MAX_RESUBMITS:
+                task.failed(NoServer(f"the job server went away {task.resubmits} times with this job; last: {reason}"))
+            else:
+                self._place(task)
+
+    def _house(self, now: float) -> None:
+        """Try again to place the tasks that no server had."""
+        for task in list(self._homeless):
+            if task.given_up or task.done:
+                del self._homeless[task]
+            elif now - task.lost_at > RETURN_S:
+                del self._homeless[task]
+                task.failed(NoServer(f"the job server was lost with the job and did not come back; {_nobody(task)}"))
+            elif not all(link.health.resting(now) for link in self._links.values()):
+                task.tried.clear()
+                del self._homeless[task]
+                self._place(task)
+
+    def _living(self) -> list[TaskState]:
+        placed = [task for link in self._links.values() if link.sock for task in link.conversation.tasks()]
+        return placed + list(self._homeless)
+
+    # -- waiting ----------------------------------------------------------------------------------------------
+
+    def _deadline(self, timeout: float | None) -> float:
+        return time.monotonic() + (self.timeout_s if timeout is None else timeout)
+
+    def _alive(self) -> None:
+        if self._pid != os.getpid():
+            self._leave_to_parent()
+        if self._closed:
+            raise UsageError("the client is closed")
+
+    def _leave_to_parent(self) -> None:
+        self._close_sockets()  # this process's descriptors only; the parent's connections stay open
+        self._begin()
+
+    def _wait_for(self, task: TaskState, timeout: float | None, done: Callable[[], bool]) -> None:
+        if done():
+            return
+        if self._pid != os.getpid():
+            raise UsageError("the task was submitted before this process was forked; its parent has its result")
+        if not self._wait(done, self._deadline(timeout)):
+            what = f"{task.function.decode('utf-8', 'replace')} at {task.server or self.servers[0]}"
+            waited = self.timeout_s if timeout is None else timeout
+            raise Deadline(f"no answer from {what} in {waited:g} s; give it longer, or see `fleet status`")
+
+    def _wait(self, done: Callable[[], bool], deadline: float) -> bool:
+        """Until `done`; False if the deadline (seconds, monotonic) came first."""
+        with self._changed:
+            while not done():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                if self._pumping:
+                    self._changed.wait(left)
+                    continue
+                self._pumping = True
+                try:
+                    self._pump(left)
+                finally:
+                    self._pumping = False
+                    self._changed.notify_all()
+            return True
+
+    def _pump(self, left: float) -> None:
+        """One round: poll all sockets with the lock released, then do what is possible and what is due."""
+        poller = select.poll()
+        poller.register(self._wake_out, select.POLLIN)
+        links = {link.sock.fileno(): link for link in self._links.values() if link.sock}
+        for descriptor, link in links.items():
+            poller.register(descriptor, link.interest())
+        wait_s = min(left, self._next_due_s(time.monotonic()))
+        self._changed.release()
+        try:
+            events = poller.poll(wait_s * 1000 + 1)
+        finally:
+            self._changed.acquire()
+        for descriptor, event in events:
+            if event_link := links.get(descriptor):
+                self._link_ready(event_link, descriptor, event)
+        self._drain_wake()
+        self._due(time.monotonic())
+
+    def _link_ready(self, link: Link, descriptor: int, event: int) -> None:
+        if link.sock is None or link.sock.fileno() != descriptor:
+            return  # closed while nobody held the lock
+        try:
+            link.ready(event)
+        except LinkLost as lost:
+            self._link_lost(link, str(lost))
+
+    def _next_due_s(self, now: float) -> float:
+        due = [link.connect_by - now for link in self._links.values() if link.connecting]
+        if self._homeless:
+            due += [link.health.retry_at - now for link in self._links.values()]
+        return max(0.0, min(due, default=3600.0))
+
+    def _due(self, now: float) -> None:
+        for link in self._links.values():
+            if link.connecting and now >= link.connect_by:
+                self._link_lost(link, f"no connection in {CONNECT_S:g} s")
+        if self._homeless:
+            self._house(now)
+
+    def _wake_pump(self) -> None:
+        """There is something new to send: the pumping thread, if there is one, polls with another interest."""
+        if self._pumping:
+            try:
+                self._wake_in.send(b"!")
+            except BlockingIOError:
+                pass  # it is awake
+
+    def _drain_wake(self) -> None:
+        try:
+            while self._wake_out.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    # -- asking -----------------------------------------------------------------------------------------------
+
+    def _status(self, task: TaskState, timeout: float | None) -> Status:
+        self._alive()
+        if task.handle is None or task.server is None:
+            raise UsageError("the task has no handle yet")
+        request = StatusRequest(task.handle.encode("utf-8", "surrogateescape"))
+        with self._changed:
+            link = self._links[task.server]
+            try:
+                if link.sock is None:
+                    link.open(time.monotonic() + CONNECT_S)
+            except LinkLost as lost:
+                raise NoServer(f"no job server answered at {link.address}: {lost}") from lost
+            link.conversation.ask_status(request)
+            self._wake_pump()
+        self._wait_for(task, timeout, lambda: request.done)
+        if request.error:
+            raise request.error
+        assert request.status is not None
+        return request.status
+
+
+def _nobody(task: TaskState) -> str:
+    tried = "; ".join(f"{address} ({reason})" for address, reason in task.tried.items())
+    return f"no job server answered: {tried}. {REMEDY}"

@@ -1,0 +1,148 @@
+"""The client's side of one connection to a job server: what to send, and what the answers mean for the tasks.
+
+Rule 1: no I/O and no clock; bytes go to `outbox` and come in through `feed`. Rule 2: JOB_CREATED, ERROR, STATUS_RES
+and OPTION_RES answer requests in the order these were sent, so `_awaiting` is a queue and the order is everything.
+Rule 3: a packet for a task that is not here is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from fleet.client.task import Status, StatusRequest, TaskState
+from fleet.errors import JobFailed, QueueFull, ServerRefused
+from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, packets
+
+SUBMITS = {
+    ("high", False): packets.SUBMIT_JOB_HIGH,
+    ("normal", False): packets.SUBMIT_JOB,
+    ("low", False): packets.SUBMIT_JOB_LOW,
+    ("high", True): packets.SUBMIT_JOB_HIGH_BG,
+    ("normal", True): packets.SUBMIT_JOB_BG,
+    ("low", True): packets.SUBMIT_JOB_LOW_BG,
+}
+
+
+class _Option:
+    """The request for exceptions. geard never answers it, so nothing may wait behind it."""
+
+
+class Conversation:
+    """One connection. `packet_bytes` limits what a server may send in one packet."""
+
+    def __init__(self, packet_bytes: int) -> None:
+        self.outbox: deque[Data] = deque()
+        self.decoder = Decoder(RES, body_bytes=packet_bytes)
+        self._awaiting: deque[TaskState | StatusRequest | _Option] = deque()
+        # Several tasks have one handle when their submits coalesced; the server then sends each packet as often.
+        self._tasks: dict[bytes, deque[TaskState]] = {}
+        self.outbox.append(encode(REQ, packets.OPTION_REQ, b"exceptions"))
+        self._awaiting.append(_Option())
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is owed by either side."""
+        return not self.outbox and not self._tasks and not any(not isinstance(a, _Option) for a in self._awaiting)
+
+    def tasks(self) -> list[TaskState]:
+        """All tasks that were submitted here and have not ended, oldest first."""
+        waiting = [request for request in self._awaiting if isinstance(request, TaskState)]
+        return [task for tasks in self._tasks.values() for task in tasks] + waiting
+
+    def status_requests(self) -> list[StatusRequest]:
+        return [request for request in self._awaiting if isinstance(request, StatusRequest)]
+
+    def submit(self, task: TaskState) -> None:
+        kind = SUBMITS[task.priority, task.background]
+        size = sum(map(len, task.workload))
+        self.outbox.append(encode_head(REQ, kind, task.function, task.unique, data_bytes=size))
+        self.outbox.extend(part for part in task.workload if part)
+        self._awaiting.append(task)
+
+    def ask_status(self, request: StatusRequest) -> None:
+        self.outbox.append(encode(REQ, packets.GET_STATUS, request.handle))
+        self._awaiting.append(request)
+
+    def feed(self, data: Data) -> None:
+        """Bytes that were received anywhere.
+
+        Raises:
+            ProtocolError: the server broke the protocol; this conversation is over.
+        """
+        self._handle(self.decoder.feed(data))
+
+    def filled(self, count: int) -> None:
+        """Bytes that were received into the decoder's room; raises as `feed` does."""
+        self._handle(self.decoder.filled(count))
+
+    def _handle(self, arrived: Iterator[Packet]) -> None:
+        for kind, args in arrived:
+            if kind == packets.JOB_CREATED:
+                self._created(bytes(args[0]))
+            elif kind in (packets.STATUS_RES, packets.ERROR, packets.OPTION_RES):
+                self._answered(kind, args)
+            elif kind in _WORK:
+                self._work(kind, args)
+
+    def _next(self) -> TaskState | StatusRequest | None:
+        """The oldest request that an answer is due for, past an option that was passed over in silence."""
+        while self._awaiting:
+            request = self._awaiting.popleft()
+            if not isinstance(request, _Option):
+                return request
+        return None
+
+    def _created(self, handle: bytes) -> None:
+        task = self._next()
+        if isinstance(task, TaskState):
+            task.created(handle)
+            if not task.background:
+                self._tasks.setdefault(handle, deque()).append(task)
+
+    def _answered(self, kind: int, args: tuple[Data, ...]) -> None:
+        if kind == packets.OPTION_RES or (kind == packets.ERROR and args[0] == b"UNKNOWN_OPTION"):
+            if self._awaiting and isinstance(self._awaiting[0], _Option):
+                self._awaiting.popleft()
+            return
+        request = self._next()
+        if kind == packets.ERROR:
+            if request:
+                request.failed(_refusal(*args))
+        elif isinstance(request, StatusRequest):
+            known, running, numerator, denominator = (int(bytes(arg) or b"0") for arg in args[1:])
+            request.answered(Status(bool(known), bool(running), numerator, denominator))
+
+    def _work(self, kind: int, args: tuple[Data, ...]) -> None:
+        handle = bytes(args[0])
+        tasks = self._tasks.get(handle)
+        if not tasks:
+            return
+        task = tasks[0]
+        if kind in (packets.WORK_COMPLETE, packets.WORK_FAIL, packets.WORK_EXCEPTION):
+            tasks.popleft()
+            if not tasks:
+                del self._tasks[handle]
+        else:
+            tasks.rotate(-1)  # the next copy is for the next task
+        _WORK[kind](task, args)
+
+
+def _refusal(code: Data, text: Data) -> ServerRefused:
+    code_text, reason = bytes(code).decode("utf-8", "replace"), bytes(text).decode("utf-8", "replace")
+    return (QueueFull if code_text == "QUEUE_ERROR" else ServerRefused)(code_text, reason)
+
+
+def _exception(task: TaskState, args: tuple[Data, ...]) -> None:
+    text = bytes(args[1]).decode("utf-8", "replace").strip()
+    task.failed(JobFailed(text or "the worker function raised an exception without a text"))
+
+
+_WORK = {
+    packets.WORK_DATA: lambda task, args: task.data_arrived(bytes(args[1])),
+    packets.WORK_WARNING: lambda task, args: task.warned(bytes(args[1])),
+    packets.WORK_STATUS: lambda task, args: task.progressed(bytes(args[1]), bytes(args[2])),
+    packets.WORK_COMPLETE: lambda task, args: task.completed(bytes(args[1])),
+    packets.WORK_FAIL: lambda task, args: task.failed(JobFailed()),
+    packets.WORK_EXCEPTION: _exception,
+}

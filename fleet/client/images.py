@@ -1,0 +1,75 @@
+"""Pictures through the client: a source becomes a workload, a result becomes a `Picture`, a text an error.
+
+The workload is the picture's bytes behind one line of options, or the bytes alone where all options are the
+defaults; see `fleet.images.envelope`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import IO, Any
+
+from fleet.client.blocking import Task
+from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
+from fleet.images import Picture, Spec, envelope
+from fleet.protocol import Data
+
+Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
+
+
+class PictureTask(Task):
+    """A picture that is being made. Its `result` is the finished one."""
+
+    def result(self, timeout: float | None = None) -> Picture:
+        """The finished picture.
+
+        Raises:
+            BadImage: the source cannot be processed; `reason` says of which kind the trouble is.
+            JobFailed, Deadline, NoServer: as `Task.result`.
+        """
+        try:
+            return Picture(super().result(timeout))
+        except JobFailed as failure:
+            raise understood(failure) from None
+
+
+def understood(failure: JobFailed) -> JobFailed | BadSpec:
+    """The error that a worker's text stands for: ``BadImage: reason: sentence`` or ``BadSpec: sentence``."""
+    kind, _, rest = str(failure).partition(": ")
+    if kind == "BadSpec":
+        return BadSpec(rest)
+    reason, _, sentence = rest.partition(": ")
+    if kind == "BadImage" and reason in BadImage.REASONS:
+        return BadImage(reason, sentence)
+    return failure
+
+
+def packed(source: Source, options: Mapping[str, Any]) -> tuple[Data, ...]:
+    """The workload for `source` with these `Spec` options, in parts, so that the picture is not copied.
+
+    Raises:
+        BadSpec: the options make no sense.
+        UsageError: the file cannot be read.
+    """
+    line = envelope.prefix(Spec.from_mapping(options))
+    data = read(source)
+    return (line, data) if line else (data,)
+
+
+def read(source: Source) -> Data:
+    """All bytes of a source.
+
+    Raises:
+        UsageError: the file cannot be read; the text says which and why.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return source
+    try:
+        if isinstance(source, str | os.PathLike):
+            with open(source, "rb") as file:
+                return file.read()
+        return source.read()
+    except OSError as error:
+        name = os.fspath(source) if isinstance(source, str | os.PathLike) else getattr(source, "name", "the file")
+        raise UsageError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error

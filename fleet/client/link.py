@@ -1,0 +1,156 @@
+"""One job server as the blocking client sees it: a non-blocking socket, its conversation, and its health.
+
+Every `OSError` becomes a reason in words here; the client decides what to do about it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+from typing import Final
+
+from fleet.client.conversation import Conversation
+from fleet.client.routing import Health
+from fleet.errors import ProtocolError
+from fleet.settings import Address
+
+SCRATCH_BYTES: Final = 64 * 1024
+IOV_MAX: Final = 64  # buffers per sendmsg; the system's own limit is 1024
+# A server that vanished without a word is noticed after 15 + 3 x 5 seconds.
+KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+
+
+class LinkLost(Exception):
+    """The connection failed or ended; the text says how."""
+
+
+class Link:
+    """Not connected until `open`; then `connecting` until the socket is writable; then up."""
+
+    def __init__(self, address: Address, packet_bytes: int) -> None:
+        self.address = address
+        self.health = Health()
+        self.sock: socket.socket | None = None
+        self.connecting = False
+        self.connect_by = 0.0  # seconds, monotonic
+        self._packet_bytes = packet_bytes
+        self._scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self.conversation = Conversation(packet_bytes)
+
+    def __repr__(self) -> str:
+        state = "down" if self.sock is None else "connecting" if self.connecting else "up"
+        return f"<Link {self.address} {state}>"
+
+    def open(self, connect_by: float) -> None:
+        """Begin to connect.
+
+        Raises:
+            LinkLost: the name does not resolve, or the connection was refused at once.
+        """
+        self.conversation = Conversation(self._packet_bytes)
+        try:
+            found = socket.getaddrinfo(self.address.host, self.address.port, type=socket.SOCK_STREAM)
+            family, kind, protocol, _, where = found[0]
+            self.sock = socket.socket(family, kind, protocol)
+            self.sock.setblocking(False)
+            self._set_options(self.sock)
+            code = self.sock.connect_ex(where)
+        except OSError as error:
+            self.close()
+            raise LinkLost(reason_of(error)) from error
+        self.connecting, self.connect_by = True, connect_by
+        if code not in (0, errno.EINPROGRESS):
+            self.close()
+            raise LinkLost(os.strerror(code).lower())
+
+    @staticmethod
+    def _set_options(sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in KEEPALIVE:
+            if option := getattr(socket, name, None):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    def close(self) -> None:
+        if self.sock is not None:
+            self.sock.close()
+        self.sock = None
+        self.connecting = False
+
+    def stale(self) -> bool:
+        """Nothing is owed, and yet there is something to read: the server closed the connection meanwhile."""
+        if self.sock is None or self.connecting or not self.conversation.idle:
+            return False
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) == b""
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+
+    def interest(self) -> int:
+        """The poll events this link waits for."""
+        if self.connecting:
+            return select.POLLOUT
+        return select.POLLIN | (select.POLLOUT if self.conversation.outbox else 0)
+
+    def ready(self, events: int) -> None:
+        """Do what `poll` said is possible.
+
+        Raises:
+            LinkLost: the connection failed, ended, or broke the protocol.
+        """
+        assert self.sock is not None
+        try:
+            if self.connecting:
+                self._connected(self.sock)
+            if events & ~select.POLLOUT:
+                self._receive(self.sock)
+            self.send()
+        except OSError as error:
+            raise LinkLost(reason_of(error)) from error
+        except ProtocolError as error:
+            raise LinkLost(f"it broke the protocol: {error}") from error
+
+    def _connected(self, sock: socket.socket) -> None:
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise LinkLost(os.strerror(code).lower())
+        self.connecting = False
+
+    def send(self) -> None:
+        """Send as much as the kernel takes now. Raises OSError."""
+        outbox = self.conversation.outbox
+        while outbox and self.sock is not None and not self.connecting:
+            batch = [outbox[at] for at in range(min(len(outbox), IOV_MAX))]
+            try:
+                sent = self.sock.sendmsg(batch)
+            except (BlockingIOError, InterruptedError):
+                return
+            while outbox and sent >= len(outbox[0]):
+                sent -= len(outbox.popleft())
+            if sent:
+                outbox[0] = memoryview(outbox[0])[sent:]
+
+    def _receive(self, sock: socket.socket) -> None:
+        while True:
+            room = self.conversation.decoder.room()
+            try:
+                count = sock.recv_into(self._scratch if room is None else room)
+            except (BlockingIOError, InterruptedError):
+                return
+            if count == 0:
+                raise LinkLost("it closed the connection")
+            self.health.answered()
+            if room is None:
+                self.conversation.feed(self._scratch[:count])
+                if count < SCRATCH_BYTES:
+                    return
+            else:
+                self.conversation.filled(count)
+
+
+def reason_of(error: OSError) -> str:
+    return (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()

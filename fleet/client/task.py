@@ -1,0 +1,119 @@
+"""What a client knows of the jobs it submitted. Plain state: the conversation fills it in, a shell waits for it.
+
+A *task* is the client's view of a job, as in libgearman and PHP; a *job* is what a worker gets.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from fleet.errors import FleetError
+from fleet.protocol import Data
+from fleet.settings import Address
+
+Priority = Literal["high", "normal", "low"]
+
+
+class Status(NamedTuple):
+    """What the job server says of a job: whether it has it, whether a worker runs it, and how far that got."""
+
+    known: bool
+    running: bool
+    numerator: int
+    denominator: int
+
+
+class TaskState:
+    """One submitted job, from the submit to its result or error.
+
+    `accepted` once the server has it; `done` once there is a result or an error, or, for a background task, once
+    the server has it, because no more is ever heard of that.
+    """
+
+    def __init__(
+        self, function: bytes, workload: Sequence[Data], unique: bytes, priority: Priority, background: bool
+    ) -> None:
+        self.function = function
+        self.workload = workload
+        self.unique = unique
+        self.priority = priority
+        self.background = background
+        self.handle: str | None = None
+        self.server: Address | None = None  # where it was submitted last
+        self.tried: dict[Address, str] = {}  # servers that would not have it, and why, since it last had one
+        self.resubmits = 0  # how often a server went away with it
+        self.lost_at = 0.0  # when that began, seconds, monotonic; 0.0 while a server has it
+        self.chunks: deque[bytes] = deque()  # WORK_DATA not yet streamed; the final data is the last of them
+        self.warnings: list[bytes] = []
+        self.progress = (0, 0)  # numerator and denominator of the last WORK_STATUS
+        self.completed_with: bytes | None = None
+        self.error: FleetError | None = None
+        self.given_up = False  # nobody waits for it; what still arrives is dropped
+
+    def __repr__(self) -> str:
+        state = "failed" if self.error else "done" if self.done else "submitted" if self.accepted else "new"
+        return f"<{type(self).__name__} {self.function.decode('utf-8', 'replace')} {self.handle or '-'} {state}>"
+
+    @property
+    def accepted(self) -> bool:
+        return self.handle is not None
+
+    @property
+    def done(self) -> bool:
+        return self.error is not None or self.completed_with is not None or (self.background and self.accepted)
+
+    def created(self, handle: bytes) -> None:
+        self.handle = handle.decode("utf-8", "surrogateescape")
+        self.lost_at = 0.0
+        if self.background:
+            self.workload = ()
+
+    def data_arrived(self, data: bytes) -> None:
+        if not self.given_up:
+            self.chunks.append(data)
+
+    def warned(self, data: bytes) -> None:
+        if not self.given_up:
+            self.warnings.append(data)
+
+    def progressed(self, numerator: bytes, denominator: bytes) -> None:
+        if numerator.isdigit() and denominator.isdigit():
+            self.progress = int(numerator), int(denominator)
+
+    def completed(self, data: bytes) -> None:
+        self.workload = ()
+        self.completed_with = b"" if self.given_up else data
+
+    def failed(self, error: FleetError) -> None:
+        self.workload = ()
+        self.error = error
+
+    def lost(self, now: float) -> None:
+        """Its server went away; another worker will begin it anew."""
+        self.resubmits += 1
+        self.lost_at = self.lost_at or now
+        self.handle = None
+        self.chunks.clear()
+        self.warnings.clear()
+        self.progress = (0, 0)
+
+
+class StatusRequest:
+    """One GET_STATUS and its answer."""
+
+    def __init__(self, handle: bytes) -> None:
+        self.handle = handle
+        self.status: Status | None = None
+        self.error: FleetError | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.status is not None or self.error is not None
+
+    def answered(self, status: Status) -> None:
+        self.status = status
+
+    def failed(self, error: FleetError) -> None:
+        self.error = error

@@ -1,0 +1,1 @@
+"""The job server: `job`, `broker`, `session` and `text` are pure; `server` is the shell around them."""

@@ -1,0 +1,412 @@
+"""The queue: which job goes to which worker, and who hears of it.
+
+Rule 1: every change of a job's state is made in this file, and a transition is complete when its method returns.
+Rule 2: no clock, socket, file or log here. Time comes in as `now` (nanoseconds, monotonic), handles from
+`new_handle`; what other peers must hear goes to them through `Peer`'s methods. Rule 3: one question, one answer:
+what a grab would take is what wakes a sleeper and what PRE_SLEEP is answered with (`_next_function`).
+
+The order is gearmand 2.0's: priority first, over all functions of the worker; then the function that was served
+longest ago; then first in, first out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from hashlib import blake2b
+from heapq import heappop, heappush
+from typing import Final
+
+from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Job, Peer
+from fleet.protocol import Data
+from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
+from fleet.settings import ServerLimits
+
+RELEASED_KEPT: Final = 64  # handles a worker held once that it may still send late results for
+
+
+class Refusal(Exception):
+    """A request that cannot be met; the peer is told `code` and `text` and its connection lives on."""
+
+    def __init__(self, code: bytes, text: bytes) -> None:
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+
+
+class Broker:
+    """All jobs, functions and peers of one job server.
+
+    Args:
+        new_handle: makes a job handle, unique for ever, of at most 63 bytes.
+        limits: see `ServerLimits`.
+    """
+
+    def __init__(self, new_handle: Callable[[], bytes], limits: ServerLimits | None = None) -> None:
+        self.limits = limits or ServerLimits()
+        self.functions: dict[bytes, Function] = {}
+        self.jobs: dict[bytes, Job] = {}  # live jobs by handle
+        self.peers: dict[Peer, None] = {}
+        self.queued_bytes = 0  # workloads of all live jobs
+        self._new_handle = new_handle
+        self._wake_ns = round(self.limits.wake_s * 1e9)
+        self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
+        self._by_unique: dict[bytes, dict[Job, None]] = {}
+        self._turn = 0
+        self._wakes: deque[tuple[int, Peer]] = deque()  # (when it was sent, to whom), oldest first
+        self._deadlines: list[tuple[int, bytes]] = []  # heap of (when, handle); stale entries are skipped
+
+    def __repr__(self) -> str:
+        return f"<Broker {len(self.jobs)} jobs, {len(self.functions)} functions, {len(self.peers)} peers>"
+
+    # -- peers ------------------------------------------------------------------------------------------------
+
+    def join(self, peer: Peer) -> None:
+        self.peers[peer] = None
+
+    def leave(self, peer: Peer, now: int) -> None:
+        """The connection is gone: its jobs go back to their queues, and what only it waited for is dropped."""
+        self.peers.pop(peer, None)
+        self.reset_abilities(peer, now)
+        for job in list(peer.holding.values()):
+            self._put_back(job, now)
+        for job in list(peer.listening):
+            job.listeners = [listener for listener in job.listeners if listener is not peer]
+            self._drop_if_unwanted(job)
+        peer.listening.clear()
+
+    # -- workers ----------------------------------------------------------------------------------------------
+
+    def can_do(self, peer: Peer, name: bytes, now: int, timeout_ns: int = 0) -> None:
+        """The worker takes jobs of function `name`; each may take `timeout_ns` there, 0 for as long as it likes."""
+        function = self._function(name)
+        if function not in peer.functions and len(peer.functions) >= self.limits.functions_per_worker:
+            raise Refusal(b"TOO_MANY_FUNCTIONS", b"A worker may register %d functions" % len(peer.functions))
+        peer.functions[function] = None
+        function.workers[peer] = timeout_ns
+        if peer.asleep:
+            function.sleepers[peer] = None
+            self._wake(function, now)
+
+    def cant_do(self, peer: Peer, name: bytes, now: int) -> None:
+        """No new jobs of function `name`; a running one stays the worker's, unlike in gearmand."""
+        function = self.functions.get(name)
+        if function in peer.functions:
+            self._unregister(peer, function, now)
+
+    def reset_abilities(self, peer: Peer, now: int) -> None:
+        for function in list(peer.functions):
+            self._unregister(peer, function, now)
+
+    def _unregister(self, peer: Peer, function: Function, now: int) -> None:
+        del peer.functions[function]
+        del function.workers[peer]
+        function.sleepers.pop(peer, None)
+        if peer.woken_for is function:
+            self._came(peer, now)
+
+    def grab(self, peer: Peer, now: int) -> Job | None:
+        """The next job for this worker, which now holds it; None if there is none for it."""
+        self._rise(peer)
+        woken_for = peer.woken_for
+        if woken_for:
+            woken_for.woken -= 1
+            peer.woken_for = None
+        job = self._take(peer, now)
+        if woken_for and (job is None or job.function is not woken_for):
+            self._wake(woken_for, now)  # it was to do another job than it took: that one still needs somebody
+        return job
+
+    def _take(self, peer: Peer, now: int) -> Job | None:
+        if len(peer.holding) >= self.limits.jobs_per_worker:
+            return None
+        function, priority = self._next_function(peer)
+        if function is None:
+            return None
+        queue = function.queues[priority]
+        _, job = queue.popitem(last=False)
+        if not queue:
+            del self._ready[priority][function]
+        self._turn += 1
+        function.turn = self._turn
+        function.running += 1
+        job.worker = peer
+        peer.holding[job.handle] = job
+        timeout_ns = function.workers[peer]
+        job.deadline = now + timeout_ns if timeout_ns else 0
+        if timeout_ns:
+            heappush(self._deadlines, (job.deadline, job.handle))
+        return job
+
+    def _next_function(self, peer: Peer) -> tuple[Function | None, int]:
+        """The function whose job this worker would get now, and that job's priority."""
+        able = peer.functions
+        for priority in PRIORITIES:
+            ready = self._ready[priority]
+            if not ready:
+                continue
+            fewer, other = (ready, able) if len(ready) <= len(able) else (able, ready)
+            best: Function | None = None
+            for function in fewer:
+                if function in other and (best is None or function.turn < best.turn):
+                    best = function
+            if best:
+                return best, priority
+        return None, NORMAL
+
+    def sleep(self, peer: Peer, now: int) -> None:
+        """PRE_SLEEP: the worker waits for a NOOP, which comes at once if there is a job for it."""
+        if peer.woken_for:
+            self._came(peer, now)
+        if self._next_function(peer)[0] and len(peer.holding) < self.limits.jobs_per_worker:
+            peer.wake()
+            return
+        peer.asleep = True
+        for function in peer.functions:
+            function.sleepers[peer] = None
+
+    def _rise(self, peer: Peer) -> None:
+        if peer.asleep:
+            peer.asleep = False
+            for function in peer.functions:
+                del function.sleepers[peer]
+
+    def _wake(self, function: Function, now: int) -> None:
+        """Wake as many sleepers as there are jobs that nobody was woken for yet."""
+        while function.sleepers and function.queued > function.woken:
+            peer = next(iter(function.sleepers))
+            self._rise(peer)
+            peer.woken_for, peer.woken_at = function, now
+            function.woken += 1
+            self._wakes.append((now, peer))
+            peer.wake()
+
+    def _came(self, peer: Peer, now: int) -> None:
+        """A woken worker turned to something else, or never came: somebody else is woken in its place."""
+        function = peer.woken_for
+        assert function is not None
+        peer.woken_for = None
+        function.woken -= 1
+        self._wake(function, now)
+
+    # -- clients ----------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        peer: Peer,
+        name: bytes,
+        unique: bytes,
+        workload: Data,
+        now: int,
+        *,
+        priority: int = NORMAL,
+        background: bool = False,
+    ) -> Job:
+        """Queue a job, or attach to the live one of the same function and unique. An empty unique never attaches.
+
+        The unique ``-`` stands for the workload itself: equal workloads attach.
+
+        Raises:
+            Refusal: a name is too long, or a queue is full.
+        """
+        if len(unique) > self.limits.unique_bytes:
+            raise Refusal(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
+        function = self._function(name)
+        key = _coalescing_key(unique, workload)
+        job = function.uniques.get(key) if key else None
+        if job is None:
+            job = self._create(function, unique, key, workload, priority)
+            self._enqueue(job, now)
+        if background:
+            job.background = True  # from now on it runs to its end, whoever leaves
+        else:
+            job.listeners.append(peer)
+            peer.listening[job] = None
+        return job
+
+    def _create(self, function: Function, unique: bytes, key: bytes, workload: Data, priority: int) -> Job:
+        size = len(workload)
+        if len(self.jobs) >= self.limits.jobs or self.queued_bytes + size > self.limits.queued_bytes:
+            raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
+        job = Job(self._new_handle(), function, unique, key, workload)
+        job.priority = priority
+        self.jobs[job.handle] = job
+        self.queued_bytes += size
+        if key:
+            function.uniques[key] = job
+        if unique:
+            self._by_unique.setdefault(unique, {})[job] = None
+        return job
+
+    def find_unique(self, unique: bytes) -> Job | None:
+        """The oldest live job with this unique, in any function."""
+        return next(iter(self._by_unique.get(unique, ())), None)
+
+    def cancel(self, handle: bytes) -> bool:
+        """End a job as failed; a worker that runs it is not told and its result is swallowed. False: no such job."""
+        job = self.jobs.get(handle)
+        if job is None:
+            return False
+        self._end(job)
+        self._tell(job, WORK_FAIL, b"")
+        return True
+
+    # -- results ----------------------------------------------------------------------------------------------
+
+    def work(self, peer: Peer, kind: int, handle: bytes, data: Data) -> bool:
+        """WORK_DATA, WARNING, COMPLETE, FAIL or EXCEPTION from a worker, passed on to those who wait.
+
+        The last three end the job. False: the job is not, and never was, this worker's.
+        """
+        job = peer.holding.get(handle)
+        if job is None:
+            return handle in peer.released
+        if kind in (WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION):
+            self._end(job)
+        self._tell(job, kind, data)
+        return True
+
+    def progress(self, peer: Peer, handle: bytes, numerator: bytes, denominator: bytes) -> bool:
+        """WORK_STATUS from a worker. False: the job is not, and never was, this worker's."""
+        job = peer.holding.get(handle)
+        if job is None:
+            return handle in peer.released
+        job.numerator, job.denominator = _uint32(numerator), _uint32(denominator)
+        for listener in job.listeners:
+            listener.progress(job, numerator, denominator)
+        return True
+
+    def _tell(self, job: Job, kind: int, data: Data) -> None:
+        for listener in job.listeners:
+            listener.news(kind, job, data)
+
+    # -- a job's ways -----------------------------------------------------------------------------------------
+
+    def _enqueue(self, job: Job, now: int) -> None:
+        function = job.function
+        function.queues[job.priority][job.handle] = job
+        self._ready[job.priority][function] = None
+        self._wake(function, now)
+
+    def _release(self, job: Job) -> None:
+        """Take a running job away from its worker."""
+        peer = job.worker
+        assert peer is not None
+        job.worker = None
+        job.function.running -= 1
+        del peer.holding[job.handle]
+        peer.released[job.handle] = None
+        if len(peer.released) > RELEASED_KEPT:
+            peer.released.popitem(last=False)
+
+    def _put_back(self, job: Job, now: int) -> None:
+        """A running job goes to the tail of its queue, unless nobody wants it any more."""
+        self._release(job)
+        job.retries += 1
+        job.numerator = job.denominator = 0
+        if job.background or job.listeners:
+            self._enqueue(job, now)
+        else:
+            self._forget(job)
+
+    def _drop_if_unwanted(self, job: Job) -> None:
+        """A queued job that only needed a listener, and has none left, is dropped; a running one goes on."""
+        if job.worker is None and not job.listeners and not job.background:
+            self._unqueue(job)
+            self._forget(job)
+
+    def _end(self, job: Job) -> None:
+        if job.worker:
+            self._release(job)
+        else:
+            self._unqueue(job)
+        self._forget(job)
+        for listener in job.listeners:
+            listener.listening.pop(job, None)
+
+    def _unqueue(self, job: Job) -> None:
+        queue = job.function.queues[job.priority]
+        del queue[job.handle]
+        if not queue:
+            del self._ready[job.priority][job.function]
+
+    def _forget(self, job: Job) -> None:
+        del self.jobs[job.handle]
+        self.queued_bytes -= len(job.workload)
+        job.workload = b""
+        if job.key:
+            del job.function.uniques[job.key]
+        if job.unique:
+            same = self._by_unique[job.unique]
+            del same[job]
+            if not same:
+                del self._by_unique[job.unique]
+
+    # -- functions --------------------------------------------------------------------------------------------
+
+    def _function(self, name: bytes) -> Function:
+        function = self.functions.get(name)
+        if function is None:
+            if not 0 < len(name) <= self.limits.function_bytes:
+                text = b"A function name has 1 to %d bytes" % self.limits.function_bytes
+                raise Refusal(b"ARGUMENT_TOO_LARGE" if name else b"INVALID_ARGUMENT", text)
+            if len(self.functions) >= self.limits.functions:
+                self._drop_idle_functions()
+            function = self.functions[name] = Function(name)
+        return function
+
+    def _drop_idle_functions(self) -> None:
+        """Names are kept so that `status` shows a function that lost its workers, until there are too many."""
+        for name, function in list(self.functions.items()):
+            if not (function.workers or function.running or function.queued):
+                del self.functions[name]
+        if len(self.functions) >= self.limits.functions:
+            raise Refusal(b"TOO_MANY_FUNCTIONS", b"The job server has %d functions" % len(self.functions))
+
+    # -- time -------------------------------------------------------------------------------------------------
+
+    def tick(self, now: int) -> int | None:
+        """Do what is due at `now`; return nanoseconds until the next deadline, None when there is none."""
+        while self._wakes and not self._wake_pending(*self._wakes[0], now):
+            self._wakes.popleft()
+        while self._deadlines and not self._deadline_pending(*self._deadlines[0], now):
+            heappop(self._deadlines)
+        if not (self._wakes or self._deadlines):
+            return None
+        due = self._wakes[0][0] + self._wake_ns if self._wakes else self._deadlines[0][0]
+        if self._deadlines:
+            due = min(due, self._deadlines[0][0])
+        return max(0, due - now)
+
+    def _wake_pending(self, sent: int, peer: Peer, now: int) -> bool:
+        """Whether this wake-up still has time; if its time is over and the worker did not come, wake another."""
+        if peer.woken_for is None or peer.woken_at != sent:
+            return False
+        if now < sent + self._wake_ns:
+            return True
+        self._came(peer, now)
+        return False
+
+    def _deadline_pending(self, when: int, handle: bytes, now: int) -> bool:
+        """Whether this job still has time; if its time at that worker is over, it goes back to its queue."""
+        job = self.jobs.get(handle)
+        if job is None or job.worker is None or job.deadline != when:
+            return False
+        if now < when:
+            return True
+        self._put_back(job, now)
+        return False
+
+
+def _coalescing_key(unique: bytes, workload: Data) -> bytes:
+    """What two submits of a function must share to be one job; empty: they never are."""
+    if unique != b"-":
+        return unique
+    # A NUL cannot stand in a unique, so a digest is never taken for one.
+    return b"\0" + blake2b(workload, digest_size=16).digest() if workload else b""
+
+
+def _uint32(text: bytes) -> int:
+    """A number as GET_STATUS shows it: the leading digits, as C's atoi reads them, and 0 for anything else."""
+    digits = text.strip()[:20]
+    return int(digits) & 0xFFFFFFFF if digits.isdigit() else 0

@@ -1,0 +1,122 @@
+"""What the broker keeps: jobs, functions with their queues, and peers. Plain state, no decisions.
+
+Every change of it is made in `broker`; this file only says what there is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from fleet.protocol import Data
+
+HIGH: Final = 0
+NORMAL: Final = 1
+LOW: Final = 2
+PRIORITIES: Final = (HIGH, NORMAL, LOW)
+
+
+class Job:
+    """One piece of work, from its submit to its one final packet. It is queued or held by one worker, never both."""
+
+    __slots__ = (
+        "background",
+        "deadline",
+        "denominator",
+        "function",
+        "handle",
+        "key",
+        "listeners",
+        "numerator",
+        "priority",
+        "retries",
+        "unique",
+        "worker",
+        "workload",
+    )
+
+    def __init__(self, handle: bytes, function: Function, unique: bytes, key: bytes, workload: Data) -> None:
+        self.handle = handle
+        self.function = function
+        self.unique = unique
+        self.key = key  # what coalesces with it in its function; empty: nothing does
+        self.workload = workload
+        self.priority: int = NORMAL
+        self.background = False  # once true, the job no longer needs anybody who waits for it
+        self.listeners: list[Peer] = []  # who gets its WORK_* packets, once for each submit that was attached
+        self.worker: Peer | None = None  # None: queued
+        self.deadline = 0  # ns, monotonic; 0 means none; read only while a worker holds the job
+        self.numerator = 0  # progress as last reported
+        self.denominator = 0
+        self.retries = 0  # how often it went back to its queue
+
+    def __repr__(self) -> str:
+        state = "running" if self.worker else "queued"
+        return f"<Job {self.handle.decode()} {self.function.name!r} {state}, {len(self.listeners)} listening>"
+
+
+class Function:
+    """A function's queues, one for each priority, and the workers that can do it."""
+
+    __slots__ = ("name", "queues", "running", "sleepers", "turn", "uniques", "woken", "workers")
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        # Ordered by arrival; keyed, because a job may leave from the middle when nobody waits for it any more.
+        self.queues: tuple[OrderedDict[bytes, Job], ...] = tuple(OrderedDict() for _ in PRIORITIES)
+        self.running = 0
+        self.workers: dict[Peer, int] = {}  # to the time a job of it may take there, ns; 0 means no limit
+        self.sleepers: OrderedDict[Peer, None] = OrderedDict()  # the longest asleep first
+        self.woken = 0  # how many were sent a NOOP for it and have not come yet
+        self.turn = 0  # when a job of it was last handed out; the lowest goes first
+        self.uniques: dict[bytes, Job] = {}  # live jobs by coalescing key
+
+    @property
+    def queued(self) -> int:
+        high, normal, low = self.queues
+        return len(high) + len(normal) + len(low)
+
+    def __repr__(self) -> str:
+        return f"<Function {self.name!r} {self.queued} queued, {self.running} running, {len(self.workers)} workers>"
+
+
+class Peer:
+    """What the broker knows of a connection. The session that speaks its protocol fills in the three methods.
+
+    A peer may be client and worker at once.
+    """
+
+    __slots__ = (
+        "asleep",
+        "client_id",
+        "functions",
+        "holding",
+        "label",
+        "listening",
+        "released",
+        "woken_at",
+        "woken_for",
+    )
+
+    def __init__(self) -> None:
+        self.label = "-1 -"  # descriptor and address, for people
+        self.client_id = b"-"
+        self.functions: dict[Function, None] = {}  # what it can do, in the order it said so
+        self.holding: dict[bytes, Job] = {}  # jobs it grabbed and has not finished
+        self.released: OrderedDict[bytes, None] = OrderedDict()  # handles it held once; late results are swallowed
+        self.listening: dict[Job, None] = {}  # foreground jobs it waits for
+        self.asleep = False  # it sent PRE_SLEEP and waits for a NOOP
+        self.woken_for: Function | None = None  # a NOOP was sent for this function and no GRAB has come yet
+        self.woken_at = 0  # ns, monotonic
+
+    def wake(self) -> None:
+        """There is work: tell the sleeping worker."""
+        raise NotImplementedError
+
+    def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
+        """A job it waits for has got this far; both as the worker wrote them."""
+        raise NotImplementedError
+
+    def news(self, kind: int, job: Job, data: Data) -> None:
+        """A WORK_DATA, WARNING, COMPLETE, FAIL or EXCEPTION packet (`kind`) of a job it waits for."""
+        raise NotImplementedError

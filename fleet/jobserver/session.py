@@ -1,0 +1,257 @@
+"""One Gearman connection at the job server: packets and text lines in, broker calls, packets and text out.
+
+Rule 1: a request is answered before the next one is read, because clients match answers to requests by order.
+Rule 2: no I/O; bytes to send gather in `outbox`, and the session puts itself on the server's `dirty` list.
+Rule 3: a bad request gets an ERROR packet and the connection lives on; broken framing ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+
+from fleet.errors import ProtocolError
+from fleet.jobserver import text
+from fleet.jobserver.broker import Broker, Refusal
+from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
+from fleet.jobserver.memory import unfilled
+from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, encode, encode_head, packets
+from fleet.protocol.packets import REQ
+
+JOIN_BYTES = 16 * 1024  # data longer than this is not joined with its header, but sent from where it lies
+
+Handler = Callable[["Session", tuple[Data, ...], int], None]
+
+
+class Session(Peer):
+    """The server's end of one connection.
+
+    Args:
+        broker: where its requests go.
+        dirty: sessions with something to send; the shell empties it once a turn.
+        label: its descriptor and address, for the `workers` table.
+    """
+
+    __slots__ = ("broker", "closing", "decoder", "dirty", "exceptions", "outbox")
+
+    def __init__(self, broker: Broker, dirty: MutableMapping[Session, None], label: str = "-1 -") -> None:
+        super().__init__()
+        self.label = label
+        limits = broker.limits
+        self.broker = broker
+        self.dirty = dirty
+        self.decoder = Decoder(REQ, body_bytes=limits.packet_bytes, line_bytes=limits.line_bytes, allocate=unfilled)
+        self.outbox: list[Data] = []
+        self.exceptions = False  # the client asked for WORK_EXCEPTION packets
+        self.closing = False  # nothing more is read; the shell closes once the outbox is sent
+        broker.join(self)
+
+    def __repr__(self) -> str:
+        return f"<Session {self.label}: {len(self.functions)} functions, {len(self.holding)} jobs held>"
+
+    # -- what the shell calls ---------------------------------------------------------------------------------
+
+    def feed(self, data: Data, now: int) -> None:
+        """Bytes that were received anywhere; see `Decoder.room`."""
+        self._handle(self.decoder.feed(data), now)
+
+    def filled(self, count: int, now: int) -> None:
+        """Bytes that were received into the decoder's room."""
+        self._handle(self.decoder.filled(count), now)
+
+    def lost(self, now: int) -> None:
+        """The connection is gone."""
+        self.closing = True
+        self.outbox.clear()
+        self.broker.leave(self, now)
+
+    def _handle(self, arrived: Iterator[Packet], now: int) -> None:
+        if self.closing:
+            return
+        try:
+            for kind, args in arrived:
+                try:
+                    HANDLERS[kind](self, args, now)
+                except Refusal as refusal:
+                    self.send(packets.ERROR, refusal.code, refusal.text)
+        except ProtocolError as error:
+            self.send(packets.ERROR, b"INVALID_PACKET", str(error).encode())
+            self.closing = True
+
+    # -- what it sends ----------------------------------------------------------------------------------------
+
+    def send(self, kind: int, *args: bytes) -> None:
+        self.outbox.append(encode(RES, kind, *args))
+        self.dirty[self] = None
+
+    def send_data(self, kind: int, *args: bytes, data: Data) -> None:
+        """A packet whose last argument may be large."""
+        self.outbox.append(encode_head(RES, kind, *args, data_bytes=len(data)))
+        if data:
+            self.outbox.append(data)
+        self.dirty[self] = None
+
+    def wake(self) -> None:
+        self.send(packets.NOOP)
+
+    def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
+        self.send(packets.WORK_STATUS, job.handle, numerator, denominator)
+
+    def news(self, kind: int, job: Job, data: Data) -> None:
+        if kind == packets.WORK_EXCEPTION and not self.exceptions:
+            kind = packets.WORK_FAIL
+        if kind == packets.WORK_FAIL:
+            self.send(kind, job.handle)  # no NUL behind the handle: libgearman waits for ever otherwise
+        else:
+            self.send_data(kind, job.handle, data=data)
+
+
+def _submit(priority: int, background: bool) -> Handler:
+    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+        function, unique, workload = args
+        job = session.broker.submit(
+            session, bytes(function), bytes(unique), workload, now, priority=priority, background=background
+        )
+        session.send(packets.JOB_CREATED, job.handle)
+
+    return handler
+
+
+def _can_do(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.broker.can_do(session, bytes(args[0]), now)
+
+
+def _can_do_timeout(session: Session, args: tuple[Data, ...], now: int) -> None:
+    timeout_ms = bytes(args[1]).strip()
+    if not (timeout_ms.lstrip(b"-").isdigit() and len(timeout_ms) <= 20):
+        raise Refusal(b"INVALID_ARGUMENT", b"CAN_DO_TIMEOUT takes whole milliseconds")
+    ms = int(timeout_ms)
+    # At least a second, as in gearmand: clients from before its version 1.1.19 mean seconds when they say 3.
+    session.broker.can_do(session, bytes(args[0]), now, max(ms, 1000) * 1_000_000 if ms > 0 else 0)
+
+
+def _cant_do(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.broker.cant_do(session, bytes(args[0]), now)
+
+
+def _reset_abilities(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.broker.reset_abilities(session, now)
+
+
+def _pre_sleep(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.broker.sleep(session, now)
+
+
+def _grab_job(session: Session, args: tuple[Data, ...], now: int) -> None:
+    if job := session.broker.grab(session, now):
+        session.send_data(packets.JOB_ASSIGN, job.handle, job.function.name, data=job.workload)
+    else:
+        session.send(packets.NO_JOB)
+
+
+def _grab_job_uniq(session: Session, args: tuple[Data, ...], now: int) -> None:
+    """Also the answer to GRAB_JOB_ALL for a job without a reducer: libgearman expects no other."""
+    if job := session.broker.grab(session, now):
+        session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
+    else:
+        session.send(packets.NO_JOB)
+
+
+def _work(kind: int, not_found: bytes) -> Handler:
+    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+        data = args[1] if len(args) > 1 else b""
+        if not session.broker.work(session, kind, bytes(args[0]), data):
+            raise Refusal(b"JOB_NOT_FOUND", not_found)
+
+    return handler
+
+
+def _work_fail(session: Session, args: tuple[Data, ...], now: int) -> None:
+    handle = bytes(args[0]).rstrip(b"\0")  # some workers end it with a NUL as they do in every other WORK packet
+    if not session.broker.work(session, packets.WORK_FAIL, handle, b""):
+        raise Refusal(b"JOB_NOT_FOUND", b"Job given in work result not found")
+
+
+def _work_status(session: Session, args: tuple[Data, ...], now: int) -> None:
+    handle, numerator, denominator = map(bytes, args)
+    if len(numerator) > 20 or len(denominator) > 20:
+        raise Refusal(b"INVALID_ARGUMENT", b"WORK_STATUS takes numbers of at most 20 digits")
+    if not session.broker.progress(session, handle, numerator, denominator):
+        raise Refusal(b"JOB_NOT_FOUND", b"Job given in work result not found")
+
+
+def _status(job: Job | None) -> tuple[bytes, bytes, bytes, bytes]:
+    if job is None:
+        return b"0", b"0", b"0", b"0"
+    return b"1", b"1" if job.worker else b"0", b"%d" % job.numerator, b"%d" % job.denominator
+
+
+def _get_status(session: Session, args: tuple[Data, ...], now: int) -> None:
+    handle = bytes(args[0])
+    session.send(packets.STATUS_RES, handle, *_status(session.broker.jobs.get(handle)))
+
+
+def _get_status_unique(session: Session, args: tuple[Data, ...], now: int) -> None:
+    unique = bytes(args[0])
+    job = session.broker.find_unique(unique)
+    clients = b"%d" % len(job.listeners) if job else b"0"
+    session.send(packets.STATUS_RES_UNIQUE, unique, *_status(job), clients)
+
+
+def _echo(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.send_data(packets.ECHO_RES, data=args[0])
+
+
+def _set_client_id(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.client_id = bytes(args[0][: session.broker.limits.client_id_bytes])
+
+
+def _option(session: Session, args: tuple[Data, ...], now: int) -> None:
+    option = bytes(args[0])
+    if option.lower() != b"exceptions":
+        raise Refusal(b"UNKNOWN_OPTION", b"Server does not recognize given option")
+    session.exceptions = True
+    session.send(packets.OPTION_RES, option)
+
+
+def _ignore(session: Session, args: tuple[Data, ...], now: int) -> None:
+    """ALL_YOURS asks for nothing."""
+
+
+def _unexpected(session: Session, args: tuple[Data, ...], now: int) -> None:
+    raise Refusal(b"INVALID_COMMAND", b"Command not expected")
+
+
+def _text(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.outbox.append(text.answer(session.broker, bytes(args[0])))
+    session.dirty[session] = None
+
+
+HANDLERS: dict[int, Handler] = dict.fromkeys(SHAPES, _unexpected) | {
+    TEXT: _text,
+    packets.CAN_DO: _can_do,
+    packets.CAN_DO_TIMEOUT: _can_do_timeout,
+    packets.CANT_DO: _cant_do,
+    packets.RESET_ABILITIES: _reset_abilities,
+    packets.SET_CLIENT_ID: _set_client_id,
+    packets.PRE_SLEEP: _pre_sleep,
+    packets.GRAB_JOB: _grab_job,
+    packets.GRAB_JOB_UNIQ: _grab_job_uniq,
+    packets.GRAB_JOB_ALL: _grab_job_uniq,
+    packets.ALL_YOURS: _ignore,
+    packets.SUBMIT_JOB: _submit(NORMAL, background=False),
+    packets.SUBMIT_JOB_BG: _submit(NORMAL, background=True),
+    packets.SUBMIT_JOB_HIGH: _submit(HIGH, background=False),
+    packets.SUBMIT_JOB_HIGH_BG: _submit(HIGH, background=True),
+    packets.SUBMIT_JOB_LOW: _submit(LOW, background=False),
+    packets.SUBMIT_JOB_LOW_BG: _submit(LOW, background=True),
+    packets.WORK_STATUS: _work_status,
+    packets.WORK_COMPLETE: _work(packets.WORK_COMPLETE, b"Job given in work result not found"),
+    packets.WORK_FAIL: _work_fail,
+    packets.WORK_DATA: _work(packets.WORK_DATA, b"Job does not exist on server"),
+    packets.WORK_WARNING: _work(packets.WORK_WARNING, b"Job does not exist on server"),
+    packets.WORK_EXCEPTION: _work(packets.WORK_EXCEPTION, b"An exception was received for a job that does not exist"),
+    packets.GET_STATUS: _get_status,
+    packets.GET_STATUS_UNIQUE: _get_status_unique,
+    packets.ECHO_REQ: _echo,
+    packets.OPTION_REQ: _option,
+}

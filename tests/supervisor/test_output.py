@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import pytest
+
+from fleet.supervisor.output import Output
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[BinaryIO, TextIO]]:
+    ends = os.pipe()
+    with open(ends[0], "rb") as reader, open(ends[1], "w") as writer:
+        yield reader, writer
+        if reader.closed:  # then what the writer still holds can go nowhere
+            with pytest.raises(BrokenPipeError):
+                writer.close()
+
+
+def test_a_stream_in_memory() -> None:
+    stream = io.StringIO()
+    Output(stream).line("ready")
+    assert stream.getvalue() == "ready\n"
+
+
+def test_a_file_has_always_room(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        Output(stream).line("ready")
+        assert (tmp_path / "log").read_text() == "ready\n"
+
+
+def test_a_reader_that_does_not_read_loses_lines_and_is_told(pipe: tuple[BinaryIO, TextIO]) -> None:
+    reader, writer = pipe
+    output, written, line = Output(writer), 1000, "x" * 1000
+    for _ in range(written):  # far more than a pipe holds: blocking would hang here
+        output.line(line)
+    assert "lines lost" in repr(output)
+    lines = _read(reader)
+    output.line("ready")
+    kept = len(lines)
+    assert lines == [line] * kept
+    assert _read(reader) == [f"({written - kept} lines were not read in time and are lost)", "ready"]
+
+
+def _read(reader: BinaryIO) -> list[str]:
+    os.set_blocking(reader.fileno(), False)
+    return reader.read().decode().splitlines()
+
+
+def test_a_reader_that_is_gone(pipe: tuple[BinaryIO, TextIO]) -> None:
+    reader, writer = pipe
+    output = Output(writer)
+    reader.close()
+    output.line("ready")
+    output.line("ready")
+
+
+def test_a_closed_stream() -> None:
+    stream = io.StringIO()
+    output = Output(stream)
+    stream.close()
+    output.line("ready")
