@@ -7,7 +7,6 @@ import time
 from typing import Final, NamedTuple
 
 from fleet.client.link import LinkLost, reason_of
-from fleet.client.blocking import REMEDY
 from fleet.errors import Deadline, NoServer
 from fleet.settings import MIB, Address
 

@@ -29,9 +29,9 @@ def printable(name: bytes) -> bytes:
     >>> printable(b"resize"), printable(b"a\tb\n")
     (b'resize', b'a\\x09b\\x0a')
     """
-    if all(32 < byte < 127 for byte in name):
+    if all(32 <= byte < 127 for byte in name):
         return name
-    return b"".join(bytes((c,)) if 32 < c < 127 or c >= 160 else b"\\x%02x" % c for c in name)
+    return b"".join(bytes((c,)) if 32 <= c < 127 or c >= 160 else b"\\x%02x" % c for c in name)
 
 
 def table(rows: Iterable[Sequence[bytes | int]]) -> bytes:

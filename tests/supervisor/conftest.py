@@ -4,73 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import LIMIT_S, Stream, until
+
 HERE = Path(__file__).parent
 ENV = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
-LIMIT_S = 30.0  # generous, for a busy machine; nothing takes it unless it fails
-
-
-def until(holds: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
-    """Poll until it holds; fail with `what` after `limit_s`."""
-    end = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < end, f"not within {limit_s} s: {what}"
-        time.sleep(0.01)
-
-
-def state_of(pid: int) -> str:
-    """The letter of the process's state, Z for a zombie; empty when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def alive(pid: int) -> bool:
-    return state_of(pid) not in ("", "Z", "X")
-
-
-class Stream:
-    """The lines of a pipe, with a limit on every wait."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._held = b""
-        self.seen: list[str] = []
-
-    def line(self) -> str:
-        """The next line; empty at the end."""
-        end = time.monotonic() + LIMIT_S
-        while b"\n" not in self._held:
-            ready, _, _ = select.select([self._fd], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"no line within {LIMIT_S} s after {self.seen}"
-            data = os.read(self._fd, 4096)
-            if not data:
-                return ""
-            self._held += data
-        line, _, self._held = self._held.partition(b"\n")
-        self.seen.append(line.decode())
-        return self.seen[-1]
-
-    def until(self, text: str) -> str:
-        """The next line that holds `text`."""
-        while text not in (line := self.line()):
-            assert line, f"{text!r} did not come, but {self.seen}"
-        return line
-
-    def rest(self) -> list[str]:
-        """All lines to the end."""
-        return list(iter(self.line, ""))
 
 
 class Notes:

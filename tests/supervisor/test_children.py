@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from fleet.supervisor.children import LINE_BYTES, Child, Children, Lines, unstarted
 from fleet.supervisor.spec import Exit, Part
-from tests.supervisor.conftest import ENV, LIMIT_S, Notes, alive, until
+from tests.processes import LIMIT_S, alive, until
+from tests.supervisor.conftest import ENV, Notes
 
 
 class Nursery:

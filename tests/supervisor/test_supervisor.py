@@ -15,7 +15,8 @@ import pytest
 
 from fleet.errors import UsageError
 from fleet.supervisor import Part, Supervisor
-from tests.supervisor.conftest import LIMIT_S, MakePart, Notes, StartUp, Up, alive, driver, until
+from tests.processes import LIMIT_S, alive, until
+from tests.supervisor.conftest import MakePart, Notes, StartUp, Up, driver
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and needs prctl")
 

@@ -1,0 +1,59 @@
+"""What all tests share: programs that are gone when the test is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet.settings import Address
+from tests.processes import FLEET, Program
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "images"
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., Program]]:
+    """Start a program; it and all it started are killed after the test."""
+    started: list[Program] = []
+
+    def start(*argv: str, **how: object) -> Program:
+        started.append(Program(*argv, **how))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for program in reversed(started):
+        program.clear()
+
+
+@pytest.fixture
+def server(spawn: Callable[..., Program]) -> Address:
+    """A running job server."""
+    return listening(spawn(*FLEET, "server", "--port", "0"))
+
+
+def listening(program: Program) -> Address:
+    """Where a job server that was just started listens."""
+    line = program.out.line()
+    assert line.startswith("listening "), (line, program.err.rest())
+    return Address.parse(line.removeprefix("listening "))
+
+
+def need(program: str) -> str:
+    """The path of a program nobody here wrote: without it the test is skipped, and fails in CI."""
+    found = shutil.which(program)
+    if found is None:
+        reason = f"{program} is not installed; `make system` installs it where apt is"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def large_jpeg() -> bytes:
+    """The 12-megapixel kitten."""
+    return (SAMPLES / "large.jpg").read_bytes()

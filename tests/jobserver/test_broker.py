@@ -1,0 +1,454 @@
+"""The queue as a machine: whatever happens in whatever order, these stay true."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from fleet.jobserver.broker import Broker, Refusal
+from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
+from fleet.protocol import Data
+from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
+from fleet.settings import ServerLimits
+
+SECOND = 1_000_000_000
+FINAL = (WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION)
+
+
+class Recorder(Peer):
+    """A peer that writes down what it was told."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__()
+        self.noops = 0
+        self.heard: list[tuple[Any, ...]] = []
+        broker.join(self)
+
+    def wake(self) -> None:
+        self.noops += 1
+
+    def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
+        self.heard.append(("status", job.handle, numerator, denominator))
+
+    def news(self, kind: int, job: Job, data: Data) -> None:
+        self.heard.append((kind, job.handle, bytes(data)))
+
+
+def make_broker(**limits: Any) -> Broker:
+    numbers = itertools.count(1)
+    return Broker(lambda: b"H:test:%d" % next(numbers), ServerLimits(**limits))
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return make_broker()
+
+
+def peer(broker: Broker, *functions: bytes) -> Recorder:
+    made = Recorder(broker)
+    for name in functions:
+        broker.can_do(made, name, 0)
+    return made
+
+
+def grabbed(broker: Broker, worker: Peer) -> Job:
+    job = broker.grab(worker, 0)
+    assert job is not None
+    return job
+
+
+# -- order ----------------------------------------------------------------------------------------------------
+
+
+def test_priority_goes_first_over_all_functions_then_functions_take_turns(broker: Broker) -> None:
+    client = peer(broker)
+    for n in range(3):
+        broker.submit(client, b"f", b"", b"f%d" % n, 0)
+        broker.submit(client, b"g", b"", b"g%d" % n, 0)
+    broker.submit(client, b"f", b"", b"f-low", 0, priority=LOW)
+    broker.submit(client, b"g", b"", b"g-high", 0, priority=HIGH)
+    worker = peer(broker, b"f", b"g")
+    got = [bytes(grabbed(broker, worker).workload) for _ in range(8)]
+    assert got == [b"g-high", b"f0", b"g0", b"f1", b"g1", b"f2", b"g2", b"f-low"]
+
+
+def test_a_worker_gets_only_what_it_registered_for(broker: Broker) -> None:
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    assert broker.grab(peer(broker, b"g"), 0) is None
+    assert broker.grab(peer(broker), 0) is None
+
+
+def test_registering_twice_is_as_registering_once(broker: Broker) -> None:
+    worker = peer(broker, b"f", b"f")
+    assert len(broker.functions[b"f"].workers) == 1
+    broker.cant_do(worker, b"f", 0)
+    broker.cant_do(worker, b"never heard of", 0)
+    assert not broker.functions[b"f"].workers
+
+
+# -- waking ---------------------------------------------------------------------------------------------------
+
+
+def test_a_submit_wakes_one_sleeper_not_all(broker: Broker) -> None:
+    workers = [peer(broker, b"f") for _ in range(5)]
+    for worker in workers:
+        broker.sleep(worker, 0)
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    assert [w.noops for w in workers] == [1, 0, 0, 0, 0]
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    assert [w.noops for w in workers] == [1, 1, 0, 0, 0]
+
+
+def test_going_to_sleep_beside_a_job_is_answered_with_a_noop_at_once(broker: Broker) -> None:
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    worker = peer(broker, b"f")
+    broker.sleep(worker, 0)
+    assert worker.noops == 1
+    assert not worker.asleep
+
+
+def test_a_woken_worker_that_does_not_come_is_replaced(broker: Broker) -> None:
+    stuck, other = peer(broker, b"f"), peer(broker, b"f")
+    broker.sleep(stuck, 0)
+    broker.sleep(other, 0)
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    assert (stuck.noops, other.noops) == (1, 0)
+    assert broker.tick(0) == SECOND
+    assert broker.tick(SECOND) is not None
+    assert (stuck.noops, other.noops) == (1, 1)
+
+
+def test_a_woken_worker_that_disconnects_is_replaced_at_once(broker: Broker) -> None:
+    gone, other = peer(broker, b"f"), peer(broker, b"f")
+    broker.sleep(gone, 0)
+    broker.sleep(other, 0)
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    broker.leave(gone, 0)
+    assert other.noops == 1
+
+
+def test_a_worker_woken_for_one_function_that_takes_another_leaves_none_stranded(broker: Broker) -> None:
+    both, only_f, only_g = peer(broker, b"f", b"g"), peer(broker, b"f"), peer(broker, b"g")
+    for worker in (both, only_f, only_g):
+        broker.sleep(worker, 0)
+    client = peer(broker)
+    broker.submit(client, b"g", b"", b"", 0)  # wakes `both`
+    broker.submit(client, b"f", b"", b"", 0)  # wakes `only_f`
+    broker.functions[b"g"].turn = 99  # so that `both` takes f's job
+    assert grabbed(broker, both).function.name == b"f"
+    assert only_g.noops == 1
+
+
+def test_registering_while_asleep_wakes_for_a_waiting_job(broker: Broker) -> None:
+    worker = peer(broker, b"g")
+    broker.sleep(worker, 0)
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    broker.can_do(worker, b"f", 0)
+    assert worker.noops == 1
+
+
+# -- coalescing and who waits ---------------------------------------------------------------------------------
+
+
+def test_equal_uniques_are_one_job_and_everyone_hears(broker: Broker) -> None:
+    first, second = peer(broker), peer(broker)
+    job = broker.submit(first, b"f", b"u", b"one", 0)
+    assert broker.submit(second, b"f", b"u", b"two", 0) is job
+    assert broker.submit(second, b"g", b"u", b"two", 0) is not job
+    worker = peer(broker, b"f")
+    grabbed(broker, worker)
+    broker.work(worker, WORK_DATA, job.handle, b"some")
+    broker.work(worker, WORK_COMPLETE, job.handle, b"done")
+    assert first.heard == second.heard == [(WORK_DATA, job.handle, b"some"), (WORK_COMPLETE, job.handle, b"done")]
+
+
+def test_a_connection_attached_twice_hears_twice(broker: Broker) -> None:
+    client = peer(broker)
+    job = broker.submit(client, b"f", b"u", b"", 0)
+    broker.submit(client, b"f", b"u", b"", 0)
+    worker = peer(broker, b"f")
+    grabbed(broker, worker)
+    broker.work(worker, WORK_COMPLETE, job.handle, b"done")
+    assert len(client.heard) == 2
+    assert not client.listening
+
+
+def test_the_unique_dash_coalesces_equal_workloads_but_no_empty_ones(broker: Broker) -> None:
+    client = peer(broker)
+    one = broker.submit(client, b"f", b"-", b"same", 0)
+    assert broker.submit(client, b"f", b"-", memoryview(b"same"), 0) is one
+    assert broker.submit(client, b"f", b"-", b"other", 0) is not one
+    assert broker.submit(client, b"f", b"-", b"", 0) is not broker.submit(client, b"f", b"-", b"", 0)
+
+
+def test_an_empty_unique_never_coalesces(broker: Broker) -> None:
+    client = peer(broker)
+    assert broker.submit(client, b"f", b"", b"x", 0) is not broker.submit(client, b"f", b"", b"x", 0)
+
+
+def test_a_queued_job_nobody_waits_for_any_more_is_dropped(broker: Broker) -> None:
+    client = peer(broker)
+    broker.submit(client, b"f", b"u", b"x" * 100, 0)
+    broker.leave(client, 0)
+    assert broker.grab(peer(broker, b"f"), 0) is None
+    assert (len(broker.jobs), broker.queued_bytes) == (0, 0)
+
+
+@pytest.mark.parametrize("order", ["background first", "foreground first"])
+def test_f19_f20_a_foreground_leaver_keeps_the_background_job(broker: Broker, order: str) -> None:
+    waiting, other = peer(broker), peer(broker)
+    for background in (True, False) if order == "background first" else (False, True):
+        broker.submit(other if background else waiting, b"f", b"u", b"", 0, background=background)
+    broker.leave(waiting, 0)
+    assert grabbed(broker, peer(broker, b"f")).background
+
+
+def test_a_submit_onto_an_abandoned_unique_gets_a_fresh_run(broker: Broker) -> None:
+    gone, client = peer(broker), peer(broker)
+    doomed = broker.submit(gone, b"f", b"u", b"", 0)
+    broker.leave(gone, 0)
+    job = broker.submit(client, b"f", b"u", b"", 0)
+    assert job is not doomed
+    assert grabbed(broker, peer(broker, b"f")) is job
+
+
+def test_cancel_tells_the_waiting_once_and_swallows_the_late_result(broker: Broker) -> None:
+    client, worker = peer(broker), peer(broker, b"f")
+    job = broker.submit(client, b"f", b"", b"", 0)
+    grabbed(broker, worker)
+    assert broker.cancel(job.handle)
+    assert not broker.cancel(job.handle)
+    assert broker.work(worker, WORK_COMPLETE, job.handle, b"late")
+    assert client.heard == [(WORK_FAIL, job.handle, b"")]
+
+
+# -- workers that go, hang and misbehave ----------------------------------------------------------------------
+
+
+def test_a_lost_workers_job_goes_to_another_with_its_progress_reset(broker: Broker) -> None:
+    client, worker = peer(broker), peer(broker, b"f")
+    job = broker.submit(client, b"f", b"", b"x", 0)
+    grabbed(broker, worker)
+    broker.progress(worker, job.handle, b"1", b"2")
+    assert (job.numerator, job.denominator) == (1, 2)
+    broker.leave(worker, 0)
+    assert (job.numerator, job.denominator, job.retries) == (0, 0, 1)
+    assert grabbed(broker, peer(broker, b"f")) is job
+
+
+def test_a_running_job_whose_client_left_ends_with_its_worker(broker: Broker) -> None:
+    client, worker = peer(broker), peer(broker, b"f")
+    broker.submit(client, b"f", b"", b"", 0)
+    job = grabbed(broker, worker)
+    broker.leave(client, 0)
+    assert job.handle in broker.jobs
+    broker.leave(worker, 0)
+    assert not broker.jobs
+
+
+def test_a_job_over_its_workers_timeout_goes_back_and_the_late_result_is_swallowed(broker: Broker) -> None:
+    client, slow = peer(broker), Recorder(broker)
+    broker.can_do(slow, b"f", 0, timeout_ns=2 * SECOND)
+    job = broker.submit(client, b"f", b"", b"", 0)
+    grabbed(broker, slow)
+    assert broker.tick(0) == 2 * SECOND
+    broker.tick(2 * SECOND)
+    other = peer(broker, b"f")
+    assert grabbed(broker, other) is job
+    assert broker.work(slow, WORK_COMPLETE, job.handle, b"late")
+    broker.work(other, WORK_COMPLETE, job.handle, b"good")
+    assert client.heard == [(WORK_COMPLETE, job.handle, b"good")]
+
+
+def test_unregistering_keeps_running_jobs_running(broker: Broker) -> None:
+    client, worker = peer(broker), peer(broker, b"f")
+    job = broker.submit(client, b"f", b"", b"", 0)
+    grabbed(broker, worker)
+    broker.reset_abilities(worker, 0)
+    broker.work(worker, WORK_COMPLETE, job.handle, b"done")
+    assert client.heard == [(WORK_COMPLETE, job.handle, b"done")]
+
+
+def test_w18_results_for_strangers_jobs_change_nothing(broker: Broker) -> None:
+    client, worker, stranger = peer(broker), peer(broker, b"f"), peer(broker, b"f")
+    job = broker.submit(client, b"f", b"", b"", 0)
+    grabbed(broker, worker)
+    assert not broker.work(stranger, WORK_COMPLETE, job.handle, b"forged")
+    assert not broker.work(worker, WORK_COMPLETE, b"H:none", b"")
+    assert client.heard == []
+    assert broker.work(worker, WORK_EXCEPTION, job.handle, b"why")
+    assert broker.work(worker, WORK_FAIL, job.handle, b"")  # Perl workers send both
+    assert client.heard == [(WORK_EXCEPTION, job.handle, b"why")]
+
+
+# -- limits ---------------------------------------------------------------------------------------------------
+
+
+def test_a_full_queue_refuses_but_still_coalesces() -> None:
+    broker = make_broker(jobs=2, queued_bytes=100)
+    client = peer(broker)
+    broker.submit(client, b"f", b"u", b"x" * 90, 0)
+    with pytest.raises(Refusal, match="Job queue is full"):
+        broker.submit(client, b"f", b"", b"x" * 11, 0)
+    broker.submit(client, b"f", b"", b"x" * 10, 0)
+    with pytest.raises(Refusal, match="Job queue is full"):
+        broker.submit(client, b"f", b"", b"", 0)
+    broker.submit(client, b"f", b"u", b"", 0)
+
+
+@pytest.mark.parametrize(("function", "unique"), [(b"", b""), (b"f" * 513, b""), (b"f", b"u" * 65)])
+def test_names_of_the_wrong_length_are_refused(broker: Broker, function: bytes, unique: bytes) -> None:
+    with pytest.raises(Refusal):
+        broker.submit(peer(broker), function, unique, b"", 0)
+    broker.submit(peer(broker), b"f" * 512, b"u" * 64, b"", 0)
+
+
+def test_unused_function_names_make_room_for_new_ones() -> None:
+    broker = make_broker(functions=2)
+    worker = peer(broker, b"f", b"g")
+    with pytest.raises(Refusal, match="has 2 functions"):
+        broker.can_do(worker, b"h", 0)
+    broker.cant_do(worker, b"g", 0)
+    broker.can_do(worker, b"h", 0)
+    assert set(broker.functions) == {b"f", b"h"}
+
+
+def test_a_worker_cannot_hoard_jobs() -> None:
+    broker = make_broker(jobs_per_worker=2)
+    client, worker = peer(broker), peer(broker, b"f")
+    for _ in range(3):
+        broker.submit(client, b"f", b"", b"", 0)
+    held = [grabbed(broker, worker), grabbed(broker, worker)]
+    assert broker.grab(worker, 0) is None
+    broker.work(worker, WORK_COMPLETE, held[0].handle, b"")
+    assert broker.grab(worker, 0) is not None
+
+
+# -- the machine ----------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from([b"f", b"g", b"h"])
+UNIQUES = st.sampled_from([b"", b"", b"u", b"v", b"-"])
+
+
+class BrokerMachine(RuleBasedStateMachine):
+    """Clients and workers that do anything at any time, with a clock that only goes forward."""
+
+    peers = Bundle("peers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broker = make_broker(jobs=30, jobs_per_worker=3)
+        self.now = 0
+        self.submits = 0
+        self.backgrounds: set[bytes] = set()
+        self.ended: set[bytes] = set()
+
+    @rule(target=peers)
+    def connect(self) -> Recorder:
+        return Recorder(self.broker)
+
+    @rule(peer=consumes(peers))
+    def vanish(self, peer: Recorder) -> None:
+        self.broker.leave(peer, self.now)
+
+    @rule(peer=peers, name=NAMES, timeout_s=st.sampled_from([0, 0, 2]))
+    def can_do(self, peer: Recorder, name: bytes, timeout_s: int) -> None:
+        self.broker.can_do(peer, name, self.now, timeout_s * SECOND)
+
+    @rule(peer=peers, name=NAMES)
+    def cant_do(self, peer: Recorder, name: bytes) -> None:
+        self.broker.cant_do(peer, name, self.now)
+
+    @rule(peer=peers, name=NAMES, unique=UNIQUES, priority=st.sampled_from([HIGH, NORMAL, LOW]), bg=st.booleans())
+    def submit(self, peer: Recorder, name: bytes, unique: bytes, priority: int, bg: bool) -> None:
+        try:
+            job = self.broker.submit(peer, name, unique, b"work", self.now, priority=priority, background=bg)
+        except Refusal:
+            return
+        if bg:
+            self.backgrounds.add(job.handle)
+
+    @rule(peer=peers)
+    def grab(self, peer: Recorder) -> None:
+        could = any(f.queued for f in peer.functions) and len(peer.holding) < 3
+        assert (self.broker.grab(peer, self.now) is not None) == could
+
+    @rule(peer=peers)
+    def sleep(self, peer: Recorder) -> None:
+        self.broker.sleep(peer, self.now)
+
+    @rule(peer=peers, kind=st.sampled_from([WORK_DATA, *FINAL]), data=st.data())
+    def work(self, peer: Recorder, kind: int, data: st.DataObject) -> None:
+        if peer.holding:
+            handle = data.draw(st.sampled_from(sorted(peer.holding)))
+            assert self.broker.work(peer, kind, handle, b"data")
+            if kind in FINAL:
+                self.ended.add(handle)
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        if self.broker.jobs:
+            handle = data.draw(st.sampled_from(sorted(self.broker.jobs)))
+            assert self.broker.cancel(handle)
+            self.ended.add(handle)
+
+    @rule(seconds=st.sampled_from([0.1, 0.6, 1.0, 2.5]))
+    def wait(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+        due = self.broker.tick(self.now)
+        assert due is None or due > 0
+
+    @invariant()
+    def every_live_job_is_in_exactly_one_place(self) -> None:
+        queued = [job for f in self.broker.functions.values() for queue in f.queues for job in queue.values()]
+        held = [job for peer in self.broker.peers for job in peer.holding.values()]
+        assert sorted(job.handle for job in queued + held) == sorted(self.broker.jobs)
+        assert all(job.worker is None for job in queued)
+        assert all(job.worker is not None for job in held)
+        for function in self.broker.functions.values():
+            assert function.running == sum(job.function is function for job in held)
+        assert self.broker.queued_bytes == sum(len(job.workload) for job in self.broker.jobs.values())
+
+    @invariant()
+    def nobody_sleeps_beside_a_job_that_no_one_was_woken_for(self) -> None:
+        for function in self.broker.functions.values():
+            assert function.woken == sum(peer.woken_for is function for peer in self.broker.peers)
+            idle = [p for p in function.sleepers if len(p.holding) < 3]
+            assert not idle or function.queued <= function.woken
+
+    @invariant()
+    def a_wake_up_that_nobody_answers_lasts_a_second_at_most(self) -> None:
+        self.broker.tick(self.now)
+        for peer in self.broker.peers:
+            assert peer.woken_for is None or self.now < peer.woken_at + SECOND
+
+    @invariant()
+    def background_jobs_are_never_lost(self) -> None:
+        assert self.backgrounds - self.ended <= set(self.broker.jobs)
+
+    @invariant()
+    def listeners_and_their_jobs_know_each_other(self) -> None:
+        for peer in self.broker.peers:
+            assert all(peer in job.listeners and job.handle in self.broker.jobs for job in peer.listening)
+        for job in self.broker.jobs.values():
+            assert all(job in listener.listening for listener in job.listeners)
+
+    @invariant()
+    def queued_jobs_are_wanted(self) -> None:
+        assert all(job.worker or job.background or job.listeners for job in self.broker.jobs.values())
+
+    @invariant()
+    def every_one_hears_of_an_end_once_for_each_submit(self) -> None:
+        for peer in self.broker.peers:
+            assert isinstance(peer, Recorder)
+            finals = [news[1] for news in peer.heard if news[0] in FINAL]
+            assert set(finals) <= self.ended
+
+
+TestBrokerMachine = BrokerMachine.TestCase
+TestBrokerMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

@@ -1,0 +1,247 @@
+"""One connection at the job server, without a socket: packets in, packets out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.jobserver.broker import Broker
+from fleet.jobserver.session import HANDLERS, Session
+from fleet.protocol import REQ, RES, SHAPES, TEXT, Decoder, encode
+from fleet.protocol.packets import (
+    CAN_DO,
+    CAN_DO_TIMEOUT,
+    ECHO_REQ,
+    ECHO_RES,
+    ERROR,
+    GET_STATUS,
+    GET_STATUS_UNIQUE,
+    GRAB_JOB,
+    GRAB_JOB_ALL,
+    GRAB_JOB_UNIQ,
+    HEADER,
+    JOB_ASSIGN,
+    JOB_ASSIGN_UNIQ,
+    JOB_CREATED,
+    NO_JOB,
+    NOOP,
+    OPTION_REQ,
+    OPTION_RES,
+    PRE_SLEEP,
+    STATUS_RES,
+    STATUS_RES_UNIQUE,
+    SUBMIT_JOB,
+    SUBMIT_JOB_BG,
+    SUBMIT_JOB_HIGH,
+    SUBMIT_JOB_HIGH_BG,
+    SUBMIT_JOB_LOW,
+    SUBMIT_JOB_LOW_BG,
+    WORK_COMPLETE,
+    WORK_DATA,
+    WORK_EXCEPTION,
+    WORK_FAIL,
+    WORK_STATUS,
+    WORK_WARNING,
+)
+from tests.jobserver.test_broker import make_broker
+
+SECOND = 1_000_000_000
+LIMIT = 1 << 20
+
+
+class Wire:
+    """A session and what a peer at its other end reads."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.session = Session(broker, {})
+        self.decoder = Decoder(RES, body_bytes=1 << 30)
+
+    def send(self, kind: int, *args: bytes) -> list[tuple[Any, ...]]:
+        self.session.feed(encode(REQ, kind, *args), 0)
+        return self.read()
+
+    def raw(self, data: bytes) -> bytes:
+        self.session.feed(data, 0)
+        sent = b"".join(map(bytes, self.session.outbox))
+        self.session.outbox.clear()
+        return sent
+
+    def read(self) -> list[tuple[Any, ...]]:
+        sent = b"".join(map(bytes, self.session.outbox))
+        self.session.outbox.clear()
+        return [(kind, *args) for kind, args in self.decoder.feed(sent)]
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return make_broker(packet_bytes=LIMIT)
+
+
+@pytest.fixture
+def client(broker: Broker) -> Wire:
+    return Wire(broker)
+
+
+@pytest.fixture
+def worker(broker: Broker) -> Wire:
+    made = Wire(broker)
+    made.send(CAN_DO, b"f")
+    return made
+
+
+def test_every_packet_type_has_a_handler() -> None:
+    assert set(HANDLERS) == set(SHAPES) | {TEXT}
+
+
+def test_a_job_from_submit_to_result(client: Wire, worker: Wire) -> None:
+    assert worker.send(GRAB_JOB) == [(NO_JOB,)]
+    assert worker.send(PRE_SLEEP) == []
+    ((kind, handle),) = client.send(SUBMIT_JOB, b"f", b"u", b"work")
+    assert kind == JOB_CREATED
+    assert worker.read() == [(NOOP,)]
+    assert worker.send(GRAB_JOB) == [(JOB_ASSIGN, handle, b"f", b"work")]
+    worker.send(WORK_STATUS, handle, b"1", b"3")
+    worker.send(WORK_DATA, handle, b"some\0data")
+    worker.send(WORK_WARNING, handle, b"hm")
+    assert client.send(GET_STATUS, handle)[3:] == [(STATUS_RES, handle, b"1", b"1", b"1", b"3")]
+    worker.send(WORK_COMPLETE, handle, b"done")
+    assert client.read() == [(WORK_COMPLETE, handle, b"done")]
+    assert client.send(GET_STATUS, handle) == [(STATUS_RES, handle, b"0", b"0", b"0", b"0")]
+    assert worker.read() == []
+
+
+@pytest.mark.parametrize(("grab", "assign"), [(GRAB_JOB_UNIQ, JOB_ASSIGN_UNIQ), (GRAB_JOB_ALL, JOB_ASSIGN_UNIQ)])
+def test_grabs_that_show_the_unique(client: Wire, worker: Wire, grab: int, assign: int) -> None:
+    ((_, handle),) = client.send(SUBMIT_JOB_BG, b"f", b"u", b"work")
+    assert worker.send(grab) == [(assign, handle, b"f", b"u", b"work")]
+
+
+@pytest.mark.parametrize("kind", [SUBMIT_JOB, SUBMIT_JOB_HIGH, SUBMIT_JOB_LOW])
+def test_foreground_submits_hear_of_the_end(client: Wire, worker: Wire, kind: int) -> None:
+    ((_, handle),) = client.send(kind, b"f", b"", b"")
+    worker.send(GRAB_JOB)
+    worker.send(WORK_COMPLETE, handle, b"r")
+    assert client.read() == [(WORK_COMPLETE, handle, b"r")]
+
+
+@pytest.mark.parametrize("kind", [SUBMIT_JOB_BG, SUBMIT_JOB_HIGH_BG, SUBMIT_JOB_LOW_BG])
+def test_background_submits_hear_nothing_more(client: Wire, worker: Wire, kind: int) -> None:
+    ((_, handle),) = client.send(kind, b"f", b"", b"")
+    worker.send(GRAB_JOB)
+    worker.send(WORK_COMPLETE, handle, b"r")
+    assert client.read() == []
+
+
+def test_exceptions_go_to_those_who_asked_and_are_failures_to_the_others(broker: Broker, worker: Wire) -> None:
+    asked, other = Wire(broker), Wire(broker)
+    assert asked.send(OPTION_REQ, b"Exceptions") == [(OPTION_RES, b"Exceptions")]
+    ((_, handle),) = asked.send(SUBMIT_JOB, b"f", b"u", b"")
+    other.send(SUBMIT_JOB, b"f", b"u", b"")
+    worker.send(GRAB_JOB)
+    worker.send(WORK_EXCEPTION, handle, b"ValueError: no")
+    assert asked.read() == [(WORK_EXCEPTION, handle, b"ValueError: no")]
+    assert other.read() == [(WORK_FAIL, handle)]
+
+
+def test_a_failures_handle_has_no_nul_behind_it(client: Wire, worker: Wire) -> None:
+    ((_, handle),) = client.send(SUBMIT_JOB, b"f", b"", b"")
+    worker.send(GRAB_JOB)
+    worker.send(WORK_FAIL, handle + b"\0")
+    assert client.raw(b"") == HEADER.pack(RES, WORK_FAIL, len(handle)) + handle
+
+
+def test_answers_keep_the_order_of_the_requests(client: Wire) -> None:
+    stream = b"".join(
+        (
+            encode(REQ, ECHO_REQ, b"1"),
+            encode(REQ, SUBMIT_JOB, b"f", b"", b""),
+            encode(REQ, SUBMIT_JOB, b"", b"", b""),
+            b"version\n",
+            encode(REQ, GET_STATUS, b"H:x"),
+        )
+    )
+    sent = client.raw(stream)
+    assert sent.startswith(encode(RES, ECHO_RES, b"1") + encode(RES, JOB_CREATED, b"H:test:1"))
+    assert sent.index(b"INVALID_ARGUMENT") < sent.index(b"OK ") < sent.index(b"H:x")
+
+
+def test_status_by_unique(client: Wire) -> None:
+    client.send(SUBMIT_JOB, b"f", b"u", b"")
+    assert client.send(GET_STATUS_UNIQUE, b"u") == [(STATUS_RES_UNIQUE, b"u", b"1", b"0", b"0", b"0", b"1")]
+    assert client.send(GET_STATUS_UNIQUE, b"v") == [(STATUS_RES_UNIQUE, b"v", b"0", b"0", b"0", b"0", b"0")]
+
+
+@pytest.mark.parametrize("handle", [b"", b"H:none", b"x" * 200])
+def test_w20_an_unknown_handle_is_answered_not_ignored(client: Wire, handle: bytes) -> None:
+    assert client.send(GET_STATUS, handle) == [(STATUS_RES, handle, b"0", b"0", b"0", b"0")]
+
+
+def test_timeouts_are_milliseconds_and_at_least_a_second(client: Wire, broker: Broker) -> None:
+    worker = Wire(broker)
+    for text, expected in [(b"1500", 1.5), (b"3", 1), (b"0", 0), (b"-5", 0)]:
+        assert worker.send(CAN_DO_TIMEOUT, b"f", text) == []
+        assert broker.functions[b"f"].workers[worker.session] == expected * SECOND
+    for text in (b"abc", b"1e9", b"9" * 21, b""):
+        assert worker.send(CAN_DO_TIMEOUT, b"f", text)[0][:2] == (ERROR, b"INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(k, s) for k, s in SHAPES.items() if s.senders == "J"])
+def test_what_only_servers_send_is_refused_and_the_connection_lives(client: Wire, kind: int, shape: Any) -> None:
+    assert client.send(kind, *(b"x" for _ in shape.args)) == [(ERROR, b"INVALID_COMMAND", b"Command not expected")]
+    assert not client.session.closing
+
+
+def test_an_unknown_option_is_refused_and_the_connection_lives(client: Wire) -> None:
+    assert client.send(OPTION_REQ, b"x" * 1000)[0][:2] == (ERROR, b"UNKNOWN_OPTION")
+    assert client.send(ECHO_REQ, b"still here") == [(ECHO_RES, b"still here")]
+
+
+def test_results_for_unknown_jobs_are_refused(client: Wire) -> None:
+    assert client.send(WORK_COMPLETE, b"H:none", b"") == [
+        (ERROR, b"JOB_NOT_FOUND", b"Job given in work result not found")
+    ]
+    assert client.send(WORK_FAIL, b"H:none") == [(ERROR, b"JOB_NOT_FOUND", b"Job given in work result not found")]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        HEADER.pack(b"\0REX", 1, 0),
+        HEADER.pack(REQ, 99, 0),
+        HEADER.pack(REQ, SUBMIT_JOB, LIMIT + 1),
+        HEADER.pack(REQ, SUBMIT_JOB, 3) + b"f\0u",
+        b"x" * 1025,
+    ],
+)
+def test_broken_framing_is_answered_once_and_ends_the_connection(client: Wire, garbage: bytes) -> None:
+    client.session.feed(encode(REQ, ECHO_REQ, b"before") + garbage, 0)
+    first, second = client.read()
+    assert first == (ECHO_RES, b"before")
+    assert second[:2] == (ERROR, b"INVALID_PACKET")
+    assert client.session.closing
+    assert client.send(ECHO_REQ, b"after") == []
+
+
+def test_client_and_worker_may_share_a_connection(broker: Broker) -> None:
+    both = Wire(broker)
+    both.send(CAN_DO, b"f")
+    ((_, handle),) = both.send(SUBMIT_JOB, b"f", b"", b"w")
+    assert both.send(GRAB_JOB) == [(JOB_ASSIGN, handle, b"f", b"w")]
+    assert both.send(WORK_COMPLETE, handle, b"r") == [(WORK_COMPLETE, handle, b"r")]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=64), max_size=6), st.integers(0, 60))
+def test_w40_arbitrary_bytes_never_raise_and_leave_the_broker_as_it_was(pieces: list[bytes], kind: int) -> None:
+    broker = make_broker(packet_bytes=LIMIT)
+    wire = Wire(broker)
+    wire.session.feed(HEADER.pack(REQ, kind, 8), 0)
+    for piece in pieces:
+        wire.session.feed(piece, 0)
+    wire.session.lost(0)
+    assert not broker.peers
+    assert all(not f.workers and not f.sleepers and not f.woken for f in broker.functions.values())
+    assert all(job.background for job in broker.jobs.values())
