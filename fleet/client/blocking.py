@@ -40,6 +40,7 @@ class Task(TaskState):
     """A submitted job, to wait for. Made by `Client.submit`."""
 
     _client: Client
+    _pid: int  # the process that submitted it
 
     def result(self, timeout: float | None = None) -> bytes:
         """What the worker returned: all its WORK_DATA that was not streamed, and its final data, in one.
@@ -226,7 +227,7 @@ class Client:
         )
         self._check(name, key, sum(map(len, workload)))
         task = kind(name, workload, key, priority, background)
-        task._client = self
+        task._client, task._pid = self, os.getpid()
         self._alive()
         with self._changed:
             self._place(task)
@@ -321,10 +322,10 @@ class Client:
         self._close_sockets()  # this process's descriptors only; the parent's connections stay open
         self._begin()
 
-    def _wait_for(self, task: TaskState, timeout: float | None, done: Callable[[], bool]) -> None:
+    def _wait_for(self, task: Task, timeout: float | None, done: Callable[[], bool]) -> None:
         if done():
             return
-        if self._pid != os.getpid():
+        if task._pid != os.getpid():
             raise UsageError("the task was submitted before this process was forked; its parent has its result")
         if not self._wait(done, self._deadline(timeout)):
             what = f"{task.function.decode('utf-8', 'replace')} at {task.server or self.servers[0]}"
@@ -406,7 +407,7 @@ class Client:
 
     # -- asking -----------------------------------------------------------------------------------------------
 
-    def _status(self, task: TaskState, timeout: float | None) -> Status:
+    def _status(self, task: Task, timeout: float | None) -> Status:
         self._alive()
         if task.handle is None or task.server is None:
             raise UsageError("the task has no handle yet")

@@ -1,0 +1,241 @@
+"""The blocking client against real job servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fleet.client import Client
+from fleet.errors import Deadline, FleetError, JobFailed, NoServer, UsageError
+from fleet.protocol import packets
+from fleet.settings import Address, ServerLimits
+from tests.conftest import listening
+from tests.peer import Peer, chatty, explode, fail, reverse, worker
+from tests.processes import FLEET, LIMIT_S, Program
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def client(server: Address) -> Client:
+    return Client([server], timeout=LIMIT_S)
+
+
+def closed_port() -> Address:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return Address("127.0.0.1", sock.getsockname()[1])
+
+
+def silent(peer: Peer, handle: bytes, workload: bytes) -> None:
+    """A job that never ends by itself."""
+
+
+def test_hello_world(server: Address) -> None:
+    with worker(server, reverse=reverse), Client(str(server)) as client:
+        assert client.run("reverse", "Hello World!") == b"!dlroW olleH"
+
+
+def test_a_large_workload_there_and_back(server: Address, client: Client) -> None:
+    payload = os.urandom(5_000_000)
+    with worker(server, reverse=reverse), client:
+        assert client.run("reverse", payload) == payload[::-1]
+
+
+def test_many_tasks_at_once_end_as_they_should(server: Address, client: Client) -> None:
+    with worker(server, reverse=reverse), client:
+        tasks = [client.submit("reverse", b"%d" % n) for n in range(200)]
+        assert [task.result() for task in reversed(tasks)] == [(b"%d" % n)[::-1] for n in reversed(range(200))]
+
+
+def test_threads_share_a_client(server: Address, client: Client) -> None:
+    def call(n: int) -> bool:
+        text = b"%d " % n * 20_000
+        return client.run("reverse", text) == text[::-1]
+
+    with worker(server, reverse=reverse), client, ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(call, range(160)))
+
+
+def test_the_exceptions_text_is_the_errors(server: Address, client: Client) -> None:
+    with worker(server, explode=explode, fail=fail), client:
+        with pytest.raises(JobFailed, match=r"^ValueError: no such thing$"):
+            client.run("explode", "no such thing")
+        with pytest.raises(JobFailed, match="without saying why"):
+            client.run("fail")
+
+
+def test_streamed_data_status_and_warnings(server: Address, client: Client) -> None:
+    with worker(server, chatty=chatty), client:
+        task = client.submit("chatty")
+        assert list(task.stream()) == [b"part 1\n", b"part 2\n", b"part 3\n", b"end"]
+        assert (task.progress, task.warnings) == ((3, 3), [b"nearly done"])
+        assert client.run("chatty") == b"part 1\npart 2\npart 3\nend"
+
+
+def test_status_of_queued_running_and_ended_jobs(server: Address, client: Client) -> None:
+    running, go = threading.Event(), threading.Event()
+
+    def wait(peer: Peer, handle: bytes, workload: bytes) -> None:
+        peer.send(packets.WORK_STATUS, handle, b"3", b"7")
+        running.set()
+        assert go.wait(LIMIT_S)
+        reverse(peer, handle, workload)
+
+    with client:
+        task = client.submit("wait", b"ab")
+        assert task.status() == (True, False, 0, 0)
+        with worker(server, wait=wait):
+            assert running.wait(LIMIT_S)
+            while not (status := task.status()).denominator:
+                pass
+            assert status == (True, True, 3, 7)
+            go.set()
+            assert task.result() == b"ba"
+        assert not task.status().known
+
+
+def test_a_background_task_has_a_handle_and_no_result(server: Address, client: Client) -> None:
+    with client:
+        task = client.submit("f", b"x", background=True, priority="low", unique="me")
+        assert task.handle
+        assert task.handle.startswith("H:")
+        with pytest.raises(UsageError, match="background"):
+            task.result()
+        assert client.submit("f", b"x", background=True, unique="me").handle == task.handle
+
+
+def test_every_wait_has_a_deadline(client: Client) -> None:
+    with client:
+        task = client.submit("nobody does this")
+        with pytest.raises(Deadline, match="no answer from nobody does this"):
+            task.result(timeout=0.05)
+        with pytest.raises(Deadline):
+            client.run("nobody does this", timeout=0.05)
+
+
+def test_no_server_is_an_error_at_once_that_says_where(client: Client) -> None:
+    where = closed_port()
+    with Client([where]) as nobody, pytest.raises(NoServer, match=rf"{where} \(connection refused\)"):
+        nobody.submit("f")
+
+
+def test_a_server_that_accepts_nothing_is_given_up_in_three_seconds() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        where = full.getsockname()
+        fillers = [socket.socket() for _ in range(3)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(where)
+        began = time.monotonic()
+        with Client([Address(*where)]) as client, pytest.raises(NoServer, match="no connection in 3 s"):
+            client.submit("f")
+        assert time.monotonic() - began < LIMIT_S
+        for filler in fillers:
+            filler.close()
+
+
+def test_one_dead_server_never_fails_a_call(server: Address) -> None:
+    dead = closed_port()
+    with worker(server, reverse=reverse), Client([dead, server], timeout=LIMIT_S) as client:
+        for n in range(20):
+            assert client.run("reverse", "abc", unique=f"key {n}") == b"cba"
+
+
+def test_a_task_whose_server_dies_is_served_by_another(spawn: Callable[..., Program], server: Address) -> None:
+    doomed = spawn(*FLEET, "server", "--port", "0")
+    first = listening(doomed)
+    with Client([first, server], timeout=LIMIT_S) as client, worker(server, f=reverse):
+        key = next(str(n) for n in range(100) if client_goes_to(client, first, str(n)))
+        task = client.submit("f", b"abc", unique=key)
+        assert task.server == first
+        doomed.process.kill()
+        assert task.result() == b"cba"
+        assert task.server == server
+
+
+def client_goes_to(client: Client, address: Address, unique: str) -> bool:
+    from fleet.client.routing import ranked
+
+    return ranked(client.servers, unique.encode())[0] == address
+
+
+def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Program]) -> None:
+    first = spawn(*FLEET, "server", "--port", "0")
+    where = listening(first)
+    with Client([where], timeout=LIMIT_S) as client:
+        task = client.submit("f", b"abc")
+        first.process.kill()
+        first.ended()
+        assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+        with worker(where, f=reverse):
+            assert task.result() == b"cba"
+
+
+def test_a_server_that_died_while_the_client_was_idle_costs_nothing(spawn: Callable[..., Program]) -> None:
+    first = spawn(*FLEET, "server", "--port", "0")
+    where = listening(first)
+    with Client([where], timeout=LIMIT_S) as client:
+        client.submit("f", background=True)
+        first.process.kill()
+        first.ended()
+        with pytest.raises(NoServer, match="connection refused"):
+            client.submit("f", background=True)
+        assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+        assert client.submit("f", background=True).handle
+
+
+def test_a_stopped_server_only_costs_the_deadline(spawn: Callable[..., Program]) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    where = listening(program)
+    program.send(signal.SIGSTOP)
+    with Client([where]) as client, pytest.raises(Deadline):
+        client.submit("f", timeout=0.2)
+    program.send(signal.SIGCONT)
+
+
+def test_a_forked_child_has_connections_of_its_own(server: Address, client: Client) -> None:
+    with worker(server, reverse=reverse), client:
+        assert client.run("reverse", "ab") == b"ba"
+        mine = client.submit("silent")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                fine = all(client.run("reverse", f"child {n}") == b"%d dlihc" % n for n in range(5))
+                with pytest.raises(UsageError, match="forked"):
+                    mine.result(1)
+                code = 0 if fine else 2
+            finally:
+                os._exit(code)
+        for n in range(5):
+            assert client.run("reverse", f"{n}") == b"%d" % n
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_closing_fails_what_has_not_ended(server: Address, client: Client) -> None:
+    task = client.submit("f")
+    client.close()
+    with pytest.raises(FleetError, match="closed"):
+        task.result(1)
+    with pytest.raises(UsageError, match="closed"):
+        client.submit("f")
+
+
+@pytest.mark.parametrize(
+    ("function", "unique", "size"),
+    [("", "u", 1), ("f" * 513, "u", 1), ("f\0", "u", 1), ("f", "u" * 65, 1), ("f", "u", 2000)],
+)
+def test_what_no_server_would_take_is_refused_before_it_is_sent(function: str, unique: str, size: int) -> None:
+    with Client([closed_port()], limits=ServerLimits(packet_bytes=2000)) as client, pytest.raises(UsageError):
+        client.submit(function, bytes(size), unique=unique)

@@ -1,0 +1,170 @@
+"""The client's side of a connection, without a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.client.conversation import Conversation
+from fleet.client.task import Priority, StatusRequest, TaskState
+from fleet.errors import JobFailed, QueueFull, ServerRefused
+from fleet.jobserver.session import Session
+from fleet.protocol import REQ, RES, Decoder, encode, packets
+from tests.jobserver.test_broker import make_broker
+
+
+def task(
+    workload: bytes = b"w", unique: bytes = b"", priority: Priority = "normal", background: bool = False
+) -> TaskState:
+    return TaskState(b"f", (workload,), unique, priority, background)
+
+
+class Wire:
+    """A conversation and a session, joined in memory; and a worker beside them."""
+
+    def __init__(self) -> None:
+        broker = make_broker()
+        self.client = Conversation(1 << 20)
+        self.session = Session(broker, {})
+        self.worker = Session(broker, {})
+        self.decoder = Decoder(RES, body_bytes=1 << 20)
+        self.work(packets.CAN_DO, b"f")
+
+    def move(self) -> None:
+        """Bytes both ways until it is quiet."""
+        while self.client.outbox or self.session.outbox:
+            while self.client.outbox:
+                self.session.feed(self.client.outbox.popleft(), 0)
+            outbox, self.session.outbox = self.session.outbox, []
+            for data in outbox:
+                self.client.feed(data)
+
+    def work(self, kind: int, *args: bytes) -> list[tuple[Any, ...]]:
+        self.worker.feed(encode(REQ, kind, *args), 0)
+        sent = b"".join(map(bytes, self.worker.outbox))
+        self.worker.outbox.clear()
+        return [(kind, *args) for kind, args in self.decoder.feed(sent)]
+
+    def submit(self, *tasks: TaskState) -> None:
+        for one in tasks:
+            self.client.submit(one)
+        self.move()
+
+    def grab(self) -> bytes:
+        ((kind, handle, *_),) = self.work(packets.GRAB_JOB)
+        assert kind == packets.JOB_ASSIGN
+        return bytes(handle)
+
+
+def test_a_task_from_submit_to_result() -> None:
+    wire, one = Wire(), task()
+    wire.submit(one)
+    assert one.accepted
+    assert not one.done
+    handle = wire.grab()
+    wire.work(packets.WORK_STATUS, handle, b"1", b"2")
+    wire.work(packets.WORK_DATA, handle, b"some")
+    wire.work(packets.WORK_WARNING, handle, b"hm")
+    wire.work(packets.WORK_COMPLETE, handle, b"done")
+    wire.move()
+    assert (one.progress, list(one.chunks), one.warnings, one.completed_with) == ((1, 2), [b"some"], [b"hm"], b"done")
+    assert wire.client.idle
+
+
+def test_answers_are_matched_to_submits_by_their_order() -> None:
+    wire = Wire()
+    tasks = [task(b"%d" % n) for n in range(5)]
+    wire.submit(*tasks)
+    for n in (0, 1, 2, 3, 4):
+        handle = wire.grab()
+        wire.work(packets.WORK_COMPLETE, handle, b"result %d" % n)
+    wire.move()
+    assert [one.completed_with for one in tasks] == [b"result %d" % n for n in range(5)]
+
+
+def test_coalesced_tasks_each_hear_everything_once() -> None:
+    wire = Wire()
+    tasks = [task(unique=b"u") for _ in range(3)]
+    wire.submit(*tasks[:2])
+    handle = wire.grab()
+    wire.work(packets.WORK_DATA, handle, b"a")
+    wire.submit(tasks[2])
+    wire.work(packets.WORK_DATA, handle, b"b")
+    wire.work(packets.WORK_COMPLETE, handle, b"c")
+    wire.move()
+    assert [list(one.chunks) for one in tasks] == [[b"a", b"b"], [b"a", b"b"], [b"b"]]
+    assert [one.completed_with for one in tasks] == [b"c"] * 3
+
+
+def test_an_exception_is_the_tasks_error() -> None:
+    wire, one, two = Wire(), task(), task()
+    wire.submit(one, two)
+    wire.work(packets.WORK_EXCEPTION, wire.grab(), b"ValueError: no")
+    wire.work(packets.WORK_FAIL, wire.grab())
+    wire.move()
+    assert isinstance(one.error, JobFailed)
+    assert str(one.error) == "ValueError: no"
+    assert isinstance(two.error, JobFailed)
+
+
+def test_a_refusal_is_the_error_of_the_submit_it_answers() -> None:
+    conversation, tasks = Conversation(1000), [task(), task(), task()]
+    for one in tasks:
+        conversation.submit(one)
+    conversation.feed(encode(RES, packets.OPTION_RES, b"exceptions"))
+    conversation.feed(encode(RES, packets.JOB_CREATED, b"H:1"))
+    conversation.feed(encode(RES, packets.ERROR, b"QUEUE_ERROR", b"Job queue is full"))
+    conversation.feed(encode(RES, packets.ERROR, b"ARGUMENT_TOO_LARGE", b"too large"))
+    assert tasks[0].accepted
+    assert isinstance(tasks[1].error, QueueFull)
+    assert isinstance(tasks[2].error, ServerRefused)
+    assert tasks[2].error.code == "ARGUMENT_TOO_LARGE"
+
+
+@pytest.mark.parametrize("answer", [b"", encode(RES, packets.ERROR, b"UNKNOWN_OPTION", b"no")])
+def test_servers_that_do_not_know_the_option_are_served_all_the_same(answer: bytes) -> None:
+    conversation, one = Conversation(1000), task()
+    conversation.submit(one)
+    conversation.feed(answer + encode(RES, packets.JOB_CREATED, b"H:1"))
+    assert one.handle == "H:1"
+
+
+def test_a_background_task_is_done_once_it_is_accepted() -> None:
+    wire, one = Wire(), task(background=True)
+    wire.submit(one)
+    assert one.done
+    assert wire.client.tasks() == []
+
+
+def test_status() -> None:
+    wire, one = Wire(), task()
+    wire.submit(one)
+    request = StatusRequest(str(one.handle).encode())
+    wire.client.ask_status(request)
+    wire.move()
+    assert request.status == (True, False, 0, 0)
+
+
+def test_tasks_that_have_not_ended_are_known_oldest_last_accepted_first() -> None:
+    conversation = Conversation(1000)
+    tasks = [task(), task()]
+    for one in tasks:
+        conversation.submit(one)
+    conversation.feed(encode(RES, packets.OPTION_RES, b"exceptions") + encode(RES, packets.JOB_CREATED, b"H:1"))
+    assert conversation.tasks() == tasks
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["high", "normal", "low"]), max_size=6), st.lists(st.binary(max_size=50), max_size=6))
+def test_whatever_is_sent_comes_back_to_whom_it_belongs(priorities: list[Priority], workloads: list[bytes]) -> None:
+    wire = Wire()
+    tasks = [task(w, priority=p) for p, w in zip(priorities, workloads, strict=False)]
+    wire.submit(*tasks)
+    for _ in tasks:
+        ((_, handle, _, workload),) = wire.work(packets.GRAB_JOB)
+        wire.work(packets.WORK_COMPLETE, bytes(handle), b"<" + bytes(workload) + b">")
+    wire.move()
+    assert [one.completed_with for one in tasks] == [b"<" + w + b">" for _, w in zip(tasks, workloads, strict=False)]

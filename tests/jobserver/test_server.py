@@ -1,0 +1,115 @@
+"""The job server as a process, with sockets."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from fleet.jobserver.server import handle_maker
+from fleet.protocol import REQ, Packet, encode, packets
+from fleet.settings import Address
+from tests.conftest import listening
+from tests.peer import Peer
+from tests.processes import FLEET, Program
+
+pytestmark = pytest.mark.system
+
+
+def test_a_large_payload_there_and_back(server: Address) -> None:
+    payload = bytes(range(256)) * 40_000
+    with Peer(server) as client, Peer(server) as worker:
+        worker.send(packets.CAN_DO, b"f")
+        (handle,) = client.ask(packets.SUBMIT_JOB, b"f", b"", payload).args
+        job = worker.ask(packets.GRAB_JOB_UNIQ)
+        assert job.kind == packets.JOB_ASSIGN_UNIQ
+        assert job.args[3] == payload
+        worker.send(packets.WORK_COMPLETE, bytes(handle), payload[::-1])
+        assert client.read() == Packet(packets.WORK_COMPLETE, (handle, payload[::-1]))
+
+
+def test_a_timer_brings_a_job_back_without_any_traffic(server: Address) -> None:
+    with Peer(server) as client, Peer(server) as slow, Peer(server) as other:
+        slow.send(packets.CAN_DO_TIMEOUT, b"f", b"1000")
+        other.send(packets.CAN_DO, b"f")
+        client.ask(packets.SUBMIT_JOB, b"f", b"", b"w")
+        assert slow.ask(packets.GRAB_JOB).kind == packets.JOB_ASSIGN
+        assert other.ask(packets.GRAB_JOB).kind == packets.NO_JOB
+        other.send(packets.PRE_SLEEP)
+        assert other.read().kind == packets.NOOP
+
+
+def test_a_lost_workers_job_goes_to_another(server: Address) -> None:
+    with Peer(server) as client, Peer(server) as other:
+        other.send(packets.CAN_DO, b"f")
+        with Peer(server) as worker:
+            worker.send(packets.CAN_DO, b"f")
+            client.ask(packets.SUBMIT_JOB, b"f", b"", b"w")
+            assert worker.ask(packets.GRAB_JOB).kind == packets.JOB_ASSIGN
+            other.send(packets.PRE_SLEEP)
+        assert other.read().kind == packets.NOOP
+
+
+def test_w29_http_gets_one_short_error(server: Address) -> None:
+    with Peer(server) as peer:
+        peer.sock.sendall(b"GET / HTTP/1.1\r\n")
+        assert peer.sock.recv(100).startswith(b"ERR UNKNOWN_COMMAND")
+
+
+def test_w03_an_oversized_announcement_is_refused_and_the_connection_closed(server: Address) -> None:
+    with Peer(server) as peer:
+        peer.sock.sendall(struct.pack(">4sII", REQ, packets.SUBMIT_JOB, 0xFFFFFFFF))
+        assert b"the limit is" in peer.rest()
+
+
+def test_w37_a_half_closed_client_gets_its_answers(server: Address) -> None:
+    with Peer(server) as client, Peer(server) as worker:
+        worker.send(packets.CAN_DO, b"f")
+        client.send(packets.SUBMIT_JOB, b"f", b"", b"w")
+        client.sock.shutdown(socket.SHUT_WR)
+        assert client.read().kind == packets.JOB_CREATED
+        job = worker.ask(packets.GRAB_JOB)
+        worker.send(packets.WORK_COMPLETE, bytes(job.args[0]), b"r")
+        assert client.read().kind == packets.WORK_COMPLETE
+        assert client.rest() == b""
+        with Peer(server) as other:
+            other.sock.sendall(b"version\n")
+            other.sock.shutdown(socket.SHUT_WR)
+            assert other.rest().startswith(b"OK ")
+
+
+def test_w36_many_submits_without_reading_are_all_answered_once_read(server: Address) -> None:
+    with Peer(server) as client:
+        client.sock.sendall(encode(REQ, packets.SUBMIT_JOB_BG, b"f", b"", b"x") * 10_000)
+        assert all(client.read().kind == packets.JOB_CREATED for _ in range(10_000))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(spawn: Callable[..., Program], number: signal.Signals) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    with Peer(listening(program)) as peer:
+        peer.ask(packets.ECHO_REQ, b"x")
+        program.send(number)
+        assert program.ended() == 0
+        assert program.err.rest() == []
+
+
+def test_a_taken_port_is_a_clear_error(spawn: Callable[..., Program], server: Address) -> None:
+    program = spawn(*FLEET, "server", "--port", str(server.port))
+    assert program.ended() == 78
+    (line,) = program.err.rest()
+    assert line == (
+        f"fleet: cannot listen on 127.0.0.1:{server.port}: address already in use; "
+        "stop what uses the port or choose another with --port"
+    )
+
+
+def test_handles_are_short_unique_and_say_the_host() -> None:
+    make = handle_maker("a-very-long-host-name-indeed.example.org")
+    handles = {make() for _ in range(2000)}
+    assert len(handles) == 2000
+    assert all(h.startswith(b"H:a-very-long-host-nam:") and len(h) <= 63 for h in handles)
+    assert handles.isdisjoint(handle_maker("a-very-long-host-name-indeed")() for _ in range(2000))
