@@ -17,6 +17,7 @@ class Peer:
 
     def __init__(self, address: Address) -> None:
         self.sock = socket.create_connection((address.host, address.port), LIMIT_S)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._decoder = Decoder(RES, body_bytes=1 << 30)
         self._found: list[Packet] = []
 

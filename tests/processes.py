@@ -64,6 +64,11 @@ class Stream:
             assert line, f"{text!r} did not come, but {self.seen}"
         return line
 
+    def tail(self) -> str:
+        """All to the end, in one, a last line without a newline included."""
+        lines = self.rest()
+        return "\n".join([*lines, self._held.decode()] if self._held else lines)
+
     def rest(self) -> list[str]:
         """All lines to the end."""
         return list(iter(self.line, ""))

@@ -1,0 +1,59 @@
+# One door for people and for CI: each target does its own set-up, on a machine that has Python 3.11, make and cc.
+# `make` alone lists the targets.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+STAMPS := .stamps
+BIN := $(CURDIR)/$(VENV)/bin
+SERVERS_PORT ?= 0
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: install ## start a fleet, make a thumbnail of a kitten three ways, stop the fleet
+	@$(BIN)/python examples/demo.py
+
+test: install system ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n0 tests/test_layers.py
+
+fix: install ## let the formatter and the linter mend what they can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install system ## measure against the peers, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+samples: install ## draw the sample pictures anew
+	$(BIN)/python samples/images/draw.py
+
+versions: install ## run the fast tests under the other interpreters that are found here
+	scripts/other-versions
+
+install: $(STAMPS)/install ## make the virtual environment
+
+# An editable install in a virtual environment of the project's own, with what tests and checks need.
+$(STAMPS)/install: pyproject.toml scripts/install
+	@mkdir -p $(STAMPS)
+	scripts/install $(PYTHON) $(VENV)
+	@touch $@
+
+system: $(STAMPS)/system ## install the programs the tests and benchmarks talk to, where apt and root are
+
+$(STAMPS)/system: scripts/system
+	@mkdir -p $(STAMPS)
+	scripts/system
+	@touch $@
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .venv-* $(STAMPS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis thumb.jpg
+
+.PHONY: help demo test check fix bench samples versions install system clean

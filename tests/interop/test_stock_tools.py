@@ -1,0 +1,79 @@
+"""Debian's own gearman and gearadmin against our job server."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from fleet.client import admin
+from fleet.settings import Address
+from tests.conftest import need
+from tests.peer import explode, fail, worker
+from tests.processes import LIMIT_S, Program, until
+
+pytestmark = [pytest.mark.interop, pytest.mark.system]
+
+
+def tool(name: str, address: Address, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    argv = [need(name), "-h", address.host, "-p", str(address.port), *words]
+    return subprocess.run(argv, input=stdin, capture_output=True, timeout=LIMIT_S, check=False)
+
+
+def registered(address: Address, *functions: str) -> bool:
+    return {f.name for f in admin.status(address) if f.workers} >= set(functions)
+
+
+def test_a_shell_worker_and_a_shell_client(server: Address, spawn: Callable[..., Program]) -> None:
+    need("gearman")
+    spawn("gearman", "-h", server.host, "-p", str(server.port), "-w", "-f", "wc", "--", "wc", "-l")
+    until(lambda: registered(server, "wc"), "the worker registered")
+    assert tool("gearman", server, "-f", "wc", stdin=b"a\nb\nc\n").stdout.strip() == b"3"
+    large = b"line\n" * 200_000
+    assert tool("gearman", server, "-f", "wc", stdin=large).stdout.strip() == b"200000"
+
+
+def test_one_job_for_each_line_and_each_function(server: Address, spawn: Callable[..., Program]) -> None:
+    need("gearman")
+    for name in ("logger1", "logger2"):
+        spawn("gearman", "-h", server.host, "-p", str(server.port), "-w", "-f", name, "--", "cat")
+    until(lambda: registered(server, "logger1", "logger2"), "the workers registered")
+    done = tool("gearman", server, "-n", "-P", "-f", "logger1", "-f", "logger2", stdin=b"one\ntwo\n")
+    assert sorted(done.stdout.splitlines()) == [b"logger1: one", b"logger1: two", b"logger2: one", b"logger2: two"]
+
+
+def test_a_failed_job_and_an_exception_end_the_tool_instead_of_hanging_it(server: Address) -> None:
+    with worker(server, fail=fail, explode=explode):
+        assert tool("gearman", server, "-f", "fail", "x").returncode == 1
+        assert tool("gearman", server, "-f", "explode", "x").returncode == 1
+
+
+def test_a_background_job_returns_at_once(server: Address) -> None:
+    done = tool("gearman", server, "-b", "-v", "-f", "nobody", "x")
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"Task created: H:")
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--status", b"f\t1\t0\t0\n.\n"),
+        ("--priority-status", b"f\t0\t1\t0\t0\n.\n"),
+        ("--show-unique-jobs", b"me\n.\n"),
+        ("--server-version", b"0."),
+    ],
+)
+def test_gearadmin_reads_our_answers(server: Address, option: str, expected: bytes) -> None:
+    tool("gearman", server, "-b", "-u", "me", "-f", "f", "x")
+    done = tool("gearadmin", server, option)
+    assert done.returncode == 0
+    assert done.stdout.startswith(expected)
+
+
+def test_gearadmin_lists_workers_and_cancels_jobs(server: Address) -> None:
+    tool("gearman", server, "-b", "-f", "f", "x")
+    assert b"127.0.0.1" in tool("gearadmin", server, "--workers").stdout
+    handle = tool("gearadmin", server, "--show-jobs").stdout.split()[0].decode()
+    assert tool("gearadmin", server, "--cancel-job", handle).stdout.strip() == b"OK"
+    assert tool("gearadmin", server, "--show-jobs").stdout == b".\n"
