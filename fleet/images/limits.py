@@ -1,0 +1,45 @@
+"""What a picture may be, checked from its header alone, before any decoder runs.
+
+The numbers follow imgproxy and Pillow's security handbook: a decoder is the most dangerous code here, and what it
+is not asked to do cannot hurt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleet.errors import BadImage
+from fleet.images.sniff import Header
+from fleet.settings import MIB
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one rendering."""
+
+    source_bytes: int = 32 * MIB  # an upload; a 50-megapixel JPEG has about 20
+    pixels: int = 50_000_000  # of one frame, as imgproxy's default: 200 MB decoded
+    frames: int = 300  # only the first is decoded, but ten thousand are no picture
+    side_px: int = 20_000  # of a source; longer than any camera's
+    result_side_px: int = 8192  # of a result; WebP ends at 16,383, AVIF at 65,535
+
+
+def check(header: Header, size: int, limits: Limits) -> None:
+    """Refuse what is over a limit. `size` is the source's, in bytes.
+
+    Raises:
+        BadImage: ``too-large``; the text says what is over which limit.
+    """
+    if size > limits.source_bytes:
+        raise _too_large(f"{size / MIB:.1f} MiB", f"{limits.source_bytes / MIB:.0f} MiB")
+    shape = f"{header.width}x{header.height} pixels"
+    if max(header.width, header.height) > limits.side_px:
+        raise _too_large(shape, f"{limits.side_px} on a side")
+    if header.width * header.height > limits.pixels:
+        raise _too_large(shape, f"{limits.pixels / 1e6:g} megapixels")
+    if header.frames > limits.frames:
+        raise _too_large(f"{header.frames} frames or more", f"{limits.frames}")
+
+
+def _too_large(what: str, limit: str) -> BadImage:
+    return BadImage("too-large", f"the picture has {what}; the limit is {limit}. Send a smaller one")
