@@ -1,0 +1,122 @@
+"""A worker's side of one connection to a job server: what to send, and what came, as values.
+
+Rule 1: no I/O and no clock; bytes to send gather in `outbox`. Rule 2: an ERROR is told and never fatal: a server
+answers a late result with one, and the next job is as good as any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, packets
+from fleet.protocol.decoder import Allocate
+
+
+class Assigned(NamedTuple):
+    """A job that is now this worker's."""
+
+    handle: bytes
+    function: bytes
+    unique: bytes
+    workload: Data
+
+
+class Refused(NamedTuple):
+    """The server did not like something that was sent."""
+
+    code: str
+    text: str
+
+
+class Told(Enum):
+    NO_JOB = "there is nothing to do"
+    NOOP = "there may be something to do: grab"
+
+
+Event = Assigned | Refused | Told
+
+
+class Conversation:
+    """One connection.
+
+    Args:
+        packet_bytes: what a server may send in one packet.
+        allocate: where large workloads are received, see `Decoder`.
+    """
+
+    def __init__(self, packet_bytes: int, allocate: Allocate | None = None) -> None:
+        self.outbox: list[Data] = []
+        self.decoder = Decoder(RES, body_bytes=packet_bytes, allocate=allocate)
+
+    def introduce(self, client_id: str, functions: Iterable[tuple[str, int]]) -> None:
+        """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit."""
+        if client_id:
+            self._send(packets.SET_CLIENT_ID, client_id.encode())
+        for name, timeout_ms in functions:
+            if timeout_ms:
+                self._send(packets.CAN_DO_TIMEOUT, name.encode(), b"%d" % timeout_ms)
+            else:
+                self._send(packets.CAN_DO, name.encode())
+
+    def grab(self) -> None:
+        """Ask for a job; the answer is Assigned or NO_JOB. (GRAB_JOB_UNIQ: the one that every server knows.)"""
+        self._send(packets.GRAB_JOB_UNIQ)
+
+    def sleep(self) -> None:
+        """Wait for a NOOP."""
+        self._send(packets.PRE_SLEEP)
+
+    def complete(self, handle: bytes, result: Data) -> None:
+        self._send_data(packets.WORK_COMPLETE, handle, result)
+
+    def fail(self, handle: bytes) -> None:
+        self._send(packets.WORK_FAIL, handle)
+
+    def exception(self, handle: bytes, text: str) -> None:
+        """The job failed, and why. Final: no WORK_FAIL follows."""
+        self._send_data(packets.WORK_EXCEPTION, handle, text.encode("utf-8", "replace"))
+
+    def data(self, handle: bytes, data: Data) -> None:
+        self._send_data(packets.WORK_DATA, handle, data)
+
+    def warning(self, handle: bytes, data: Data) -> None:
+        self._send_data(packets.WORK_WARNING, handle, data)
+
+    def status(self, handle: bytes, numerator: int, denominator: int) -> None:
+        self._send(packets.WORK_STATUS, handle, b"%d" % numerator, b"%d" % denominator)
+
+    def feed(self, data: Data) -> Iterator[Event]:
+        """What the bytes that were received mean. Raises ProtocolError where the stream breaks."""
+        return filter(None, map(_event, self.decoder.feed(data)))
+
+    def filled(self, count: int) -> Iterator[Event]:
+        """As `feed`, for bytes that were received into the decoder's room."""
+        return filter(None, map(_event, self.decoder.filled(count)))
+
+    def _send(self, kind: int, *args: bytes) -> None:
+        self.outbox.append(encode(REQ, kind, *args))
+
+    def _send_data(self, kind: int, handle: bytes, data: Data) -> None:
+        self.outbox.append(encode_head(REQ, kind, handle, data_bytes=len(data)))
+        if data:
+            self.outbox.append(data)
+
+
+def _event(packet: Packet) -> Event | None:
+    kind, args = packet
+    if kind == packets.JOB_ASSIGN_UNIQ:
+        handle, function, unique, workload = args
+        return Assigned(bytes(handle), bytes(function), bytes(unique), workload)
+    if kind == packets.JOB_ASSIGN:
+        handle, function, workload = args
+        return Assigned(bytes(handle), bytes(function), b"", workload)
+    if kind == packets.NO_JOB:
+        return Told.NO_JOB
+    if kind == packets.NOOP:
+        return Told.NOOP
+    if kind == packets.ERROR:
+        code, text = (bytes(arg).decode("utf-8", "replace") for arg in args)
+        return Refused(code, text)
+    return None

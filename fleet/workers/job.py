@@ -1,0 +1,51 @@
+"""What a worker function gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fleet.protocol import Data
+from fleet.workers.conversation import Assigned, Conversation
+
+
+class Job:
+    """One job, while a worker function runs it.
+
+    Attributes:
+        workload: the bytes it is to work on.
+        function: the name it was asked for by.
+        handle: the job server's name for the job.
+        unique: what the client called it; may be empty.
+    """
+
+    def __init__(self, assigned: Assigned, conversation: Conversation, flush: Callable[[], Any]) -> None:
+        self.workload = bytes(assigned.workload)
+        self.function = assigned.function.decode("utf-8", "surrogateescape")
+        self.handle = assigned.handle.decode("utf-8", "surrogateescape")
+        self.unique = assigned.unique
+        self._handle = assigned.handle
+        self._conversation = conversation
+        self._flush = flush
+
+    def __repr__(self) -> str:
+        return f"<Job {self.handle} {self.function}, {len(self.workload)} bytes>"
+
+    def send_data(self, data: Data | str) -> None:
+        """Send a part of the result now; the client may stream it."""
+        self._conversation.data(self._handle, _as_bytes(data))
+        self._flush()
+
+    def send_warning(self, data: Data | str) -> None:
+        """Tell the client that something is not quite right, and go on."""
+        self._conversation.warning(self._handle, _as_bytes(data))
+        self._flush()
+
+    def send_status(self, numerator: int, denominator: int) -> None:
+        """Say how far the job got: `numerator` of `denominator`."""
+        self._conversation.status(self._handle, numerator, denominator)
+        self._flush()
+
+
+def _as_bytes(data: Data | str) -> Data:
+    return data.encode() if isinstance(data, str) else data

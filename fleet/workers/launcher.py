@@ -1,0 +1,167 @@
+"""The pool's end of its zygote: it starts one, hands it jobs, hears how they ended, and replaces it when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from fleet.backoff import Backoff
+from fleet.settings import PoolLimits
+from fleet.workers.zygote import MESSAGE_BYTES
+
+RESTART: Final = Backoff(first_s=0.1, cap_s=10.0)
+KILL_S: Final = 2.0  # for the zygote to report a runner it was told to kill; else it is stuck, and killed itself
+# One thread for each library that would take more, few heaps, and freed memory kept: a runner is one of many.
+ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "268435456"}
+
+ZYGOTE: Final = (sys.executable, "-P", "-m", "fleet.workers.zygote")
+
+Ended = Callable[[str | None], None]  # called with why the runner died, or None if it exited by itself
+
+
+class Launcher:
+    """Runs jobs in runners, through one zygote at a time.
+
+    Args:
+        functions: ``module:callable`` by name.
+        on_change: called when `ready` has changed.
+    """
+
+    def __init__(self, functions: Mapping[str, str], limits: PoolLimits, on_change: Callable[[], None]) -> None:
+        self.ready = False
+        self._config = json.dumps({"functions": dict(functions), "limits": asdict(limits)})
+        self._on_change = on_change
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._jobs: dict[int, Ended] = {}
+        self._last_job = 0
+        self._failures = 0
+        self._closed = False
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Start a zygote; `on_change` is called when it is ready."""
+        if self._closed:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "fleet.workers.zygote",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    self._config,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what a function prints is a message, never the pool's own output
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env={**ENVIRONMENT, **os.environ},
+            )
+        ours.setblocking(False)
+        self._control = ours
+        self._loop.add_reader(ours.fileno(), self._hear)
+
+    def run(self, function: str, reader: int, offset: int, length: int, output: int, ended: Ended) -> int:
+        """Start a runner; returns the job's number. `ended` is called once, whatever happens."""
+        assert self._control is not None
+        self._last_job += 1
+        self._jobs[self._last_job] = ended
+        message = {"run": self._last_job, "function": function, "offset": offset, "length": length}
+        try:
+            socket.send_fds(self._control, [json.dumps(message).encode()], [reader, output])
+        except OSError as error:
+            self._loop.call_soon(self._over, self._last_job, f"the runner could not be started: {error.strerror}")
+        return self._last_job
+
+    def kill(self, job: int) -> None:
+        """Kill the job's runner. If that is not reported in time, the zygote is stuck and dies for it."""
+        if job not in self._jobs or self._control is None:
+            return
+        try:
+            self._control.send(json.dumps({"kill": job}).encode())
+        except OSError:
+            pass  # the zygote does not listen: the check below sees to it
+        self._loop.call_later(KILL_S, self._check_killed, job)
+
+    def _check_killed(self, job: int) -> None:
+        if job in self._jobs and self._process is not None:
+            self._process.kill()
+
+    def _hear(self) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(MESSAGE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._zygote_lost()
+            return
+        message: dict[str, Any] = json.loads(data)
+        if "ready" in message:
+            self._failures = 0
+            self.ready = True
+            self._on_change()
+        elif "ended" in message:
+            self._over(message["ended"], how_it_died(message["status"]))
+        elif "failed" in message:
+            self._over(message["failed"], message["text"])
+
+    def _over(self, job: int, why: str | None) -> None:
+        if ended := self._jobs.pop(job, None):
+            ended(why)
+
+    def _zygote_lost(self) -> None:
+        self._drop_zygote()
+        for job in list(self._jobs):
+            self._over(job, "the process that ran it was lost")
+        if not self._closed:
+            self._failures += 1
+            self._loop.call_later(RESTART.delay_s(self._failures, random.random()), self.start)
+            self._on_change()
+
+    def _drop_zygote(self) -> None:
+        self.ready = False
+        if self._control is not None:
+            self._loop.remove_reader(self._control.fileno())
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            self._process.kill()  # its runners die with it
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        """End the zygote and all runners."""
+        self._closed = True
+        self._jobs.clear()
+        self._drop_zygote()
+
+
+def how_it_died(status: int) -> str | None:
+    """What a wait status says of a runner; None if it exited in good order."""
+    code = os.waitstatus_to_exitcode(status)
+    if code == 0:
+        return None
+    if code > 0:
+        return f"the runner exited with code {code} and no verdict"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
+    return f"the runner was killed by {name}{hint}"

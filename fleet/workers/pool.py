@@ -1,0 +1,140 @@
+"""The pool's shell: one asyncio process that owns the connections of its slots, and no image code.
+
+It starts the zygote and the slots, says when they are ready, and on SIGTERM drains them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from fleet.settings import Address, PoolLimits
+from fleet.workers.functions import BUILT_IN
+from fleet.workers.launcher import Launcher
+from fleet.workers.slot import Slot
+
+PATIENCE_S: Final = 3.0  # without a job server before that is said
+GOODBYE_S: Final = 5.0  # for the last results to be sent
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Pool:
+    """`slots` slots at `servers`, for `functions` (``module:callable`` by name)."""
+
+    def __init__(
+        self, servers: Sequence[Address], slots: int, functions: Mapping[str, str], limits: PoolLimits
+    ) -> None:
+        self._limits = limits
+        self._changed = asyncio.Event()
+        self._asked = 0  # how often a signal asked to stop
+        self._launcher = Launcher(functions, limits, self._change)
+        host = socket.gethostname()
+        names = list(functions)
+        self.slots = [
+            Slot(f"{host}-{number}", servers, names, self._launcher, limits, self._change)
+            for number in range(1, slots + 1)
+        ]
+
+    def _change(self) -> None:
+        self._changed.set()
+        if self._launcher.ready:
+            for slot in self.slots:
+                slot.step()
+
+    def stop(self) -> None:
+        """Drain; asked again, give up what runs."""
+        self._asked += 1
+        self._changed.set()
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Until `stop`; calls `ready` once, when every slot has a job server and can run jobs."""
+        self._launcher.start()
+        for slot in self.slots:
+            for link in slot.links:
+                link.open()
+        complaint = asyncio.get_running_loop().call_later(PATIENCE_S, self._complain)
+        try:
+            await self._until(lambda: self._launcher.ready and all(slot.connected for slot in self.slots))
+            if not self._asked:
+                ready()
+            await self._until(lambda: False)
+            await self._drain()
+        finally:
+            complaint.cancel()
+            self._launcher.close()
+
+    async def _until(self, holds: Callable[[], bool], asked: int = 0) -> None:
+        """Wait until it holds, or until somebody asked to stop more than `asked` times."""
+        while not holds() and self._asked <= asked:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _drain(self) -> None:
+        for slot in self.slots:
+            slot.drain()
+        try:
+            async with asyncio.timeout(self._limits.grace_s):
+                await self._until(lambda: not any(slot.running for slot in self.slots), asked=1)
+        except TimeoutError:
+            say(f"jobs still run after {self._limits.grace_s:g} s; their job server gives them to other workers")
+        if any(slot.running for slot in self.slots):
+            for slot in self.slots:
+                slot.abandon()
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self._until(lambda: all(link.gone for slot in self.slots for link in slot.links), asked=1)
+        except TimeoutError:
+            pass  # a server that does not read its last results does not get them
+
+    def _complain(self) -> None:
+        missing = {link.address: link.reason for slot in self.slots for link in slot.links if not link.up}
+        if missing and not all(slot.connected for slot in self.slots):
+            where = ", ".join(f"{address} ({reason or 'no answer'})" for address, reason in missing.items())
+            say(f"no job server at {where} yet; trying on")
+
+
+def run_pool(
+    servers: Sequence[Address],
+    slots: int,
+    *,
+    functions: Mapping[str, str] = BUILT_IN,
+    limits: PoolLimits | None = None,
+) -> int:
+    """Run a pool in this process until SIGTERM or SIGINT; returns the exit code.
+
+    Its first line on stdout is ``ready N slots: name, name``.
+    """
+    factory = _loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_run(servers, slots, functions, limits or PoolLimits()))
+    return 0
+
+
+async def _run(servers: Sequence[Address], slots: int, functions: Mapping[str, str], limits: PoolLimits) -> None:
+    pool = Pool(servers, slots, functions, limits)
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, pool.stop)
+    await pool.run(lambda: _put(f"ready {slots} slots: {', '.join(functions)}"))
+
+
+def say(text: str) -> None:
+    print(f"fleet worker: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _put(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, if it is there."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Any = uvloop.new_event_loop
+    return factory  # type: ignore[no-any-return]

@@ -1,0 +1,144 @@
+"""The zygote: a process with one thread and the libraries loaded, which forks a runner for each job.
+
+Run by the pool as ``python -m fleet.workers.zygote DESCRIPTOR PARENT CONFIG``. It holds no connection and decodes
+nothing. It is the one that kills and reaps runners, because only a parent knows which process numbers still mean
+what they meant. On its control socket each message is one JSON object:
+
+    from the pool   {"run": id, "function": name, "offset": n, "length": n}   and two descriptors
+                    {"kill": id}
+    to the pool     {"ready": true}
+                    {"ended": id, "status": wait status}
+                    {"failed": id, "text": why no runner could be forked}
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any, Final
+
+from fleet.settings import PoolLimits
+from fleet.workers import death, runner
+from fleet.workers.runner import Function
+
+MESSAGE_BYTES: Final = 64 * 1024
+
+
+class Zygote:
+    """Its loop. `control` is one end of a SOCK_SEQPACKET pair."""
+
+    def __init__(self, control: socket.socket, functions: dict[str, Function], limits: PoolLimits) -> None:
+        self._control = control
+        self._functions = functions
+        self._limits = limits
+        self._runners: dict[int, int] = {}  # job ids by process number
+
+    def serve(self) -> None:
+        """Until the pool closes its end."""
+        wake_out, wake_in = socket.socketpair()
+        for sock in (wake_out, wake_in):
+            sock.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(wake_in.fileno(), warn_on_full_buffer=False)
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        poller.register(wake_out, select.POLLIN)
+        self._tell({"ready": True})
+        while True:
+            for descriptor, _ in poller.poll():
+                if descriptor == wake_out.fileno():
+                    wake_out.recv(4096)
+                    self._reap()
+                elif not self._obey():
+                    return
+
+    def _obey(self) -> bool:
+        """Do what the next message says; False if there are no more."""
+        data, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 2)
+        if not data:
+            return False
+        message = json.loads(data)
+        if "run" in message:
+            self._run(message, fds)
+        elif "kill" in message:
+            self._kill(message["kill"])
+        return True
+
+    def _run(self, message: dict[str, Any], fds: list[int]) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._tell({"failed": message["run"], "text": f"no process could be forked: {error.strerror}"})
+        else:
+            if pid == 0:
+                function = self._functions[message["function"]]
+                runner.run(function, (fds[0], fds[1]), message["offset"], message["length"], self._limits)
+            self._runners[pid] = message["run"]
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _kill(self, job: int) -> None:
+        for pid, held in self._runners.items():
+            if held == job:
+                _kill_group(pid)
+
+    def _reap(self) -> None:
+        for pid in list(self._runners):
+            # Seen dead, but not yet reaped: its number is still its own while what it left in its group is killed.
+            found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is not None:
+                _kill_group(pid)
+                _, status = os.waitpid(pid, 0)
+                self._tell({"ended": self._runners.pop(pid), "status": status})
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._control.send(json.dumps(message).encode())
+
+
+def _kill_group(pid: int) -> None:
+    for kill in (os.killpg, os.kill):  # the group is its own once it has called setsid, and it alone before
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def load(paths: dict[str, str]) -> dict[str, Function]:
+    """The functions that ``module:callable`` stands for; a module's `warm_up`, if it has one, is called."""
+    functions: dict[str, Function] = {}
+    for name, path in paths.items():
+        module_name, _, attribute = path.partition(":")
+        module = importlib.import_module(module_name)
+        functions[name] = getattr(module, attribute)
+        if warm_up := getattr(module, "warm_up", None):
+            warm_up()
+    return functions
+
+
+def main() -> None:
+    descriptor, parent, config = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    death.follow_parent(parent)
+    # A terminal's Ctrl-C and a stop of the pool are the pool's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    functions = load(config["functions"])
+    # Nothing that is here now is garbage, and a collection in a runner would touch, and so copy, all of it.
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    with socket.socket(fileno=descriptor) as control:
+        try:
+            Zygote(control, functions, PoolLimits(**config["limits"])).serve()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the pool is gone
+
+
+if __name__ == "__main__":
+    main()
