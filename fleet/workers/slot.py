@@ -93,6 +93,7 @@ class Slot:
         """Give the running job up: its job server gives it to somebody else."""
         self.draining = True
         if self.running:
+            self.running.abandoned = True
             self._runners.kill(self.running.job)
         self.close()
 
@@ -155,7 +156,7 @@ class Slot:
         if running.overdue and why:
             why = f"the job ran over its deadline of {self._limits.deadline_s:g} s and was killed"
         try:
-            if running.link.up:
+            if running.link.up and not running.abandoned:
                 self._report(running, why)
         finally:
             os.close(running.output)
@@ -187,6 +188,7 @@ class Running:
         self.output = output
         self.job = 0
         self.overdue = False
+        self.abandoned = False  # its client is told nothing: another worker will do the job
         self.timer: asyncio.TimerHandle | None = None
 
 

@@ -1,0 +1,94 @@
+"""Functions that a pool must survive, and a few that behave."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+
+def reverse(workload: memoryview) -> bytes:
+    return bytes(workload)[::-1]
+
+
+def slow(workload: memoryview) -> bytes:
+    time.sleep(float(bytes(workload)))
+    return b"slept"
+
+
+def raises(workload: memoryview) -> bytes:
+    raise ValueError("no such\nthing")
+
+
+def segfault(workload: memoryview) -> bytes:
+    ctypes.string_at(0)
+    return b"unreachable"
+
+
+def hangs_with_the_gil(workload: memoryview) -> bytes:
+    ctypes.PyDLL(None).sleep(600)
+    return b"unreachable"
+
+
+def ignores_sigterm(workload: memoryview) -> bytes:
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+    return b"unreachable"
+
+
+def leaks(workload: memoryview) -> bytes:
+    held = []
+    while True:
+        held.append(bytearray(64 << 20))
+
+
+def floods(workload: memoryview) -> bytes:
+    return b"x" * (3 << 20)
+
+
+def leaves_a_grandchild(workload: memoryview) -> bytes:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(600)
+    return b"%d" % pid
+
+
+def exits_without_a_verdict(workload: memoryview) -> bytes:
+    os._exit(0)
+
+
+def exits_with_a_code(workload: memoryview) -> bytes:
+    os._exit(3)
+
+
+def writes_garbage(workload: memoryview) -> bytes:
+    os.write(4, b"\x00\xff not a verdict")
+    os._exit(0)
+
+
+def writes_its_input(workload: memoryview) -> bytes:
+    workload.cast("B")[0] = 0
+    return b"unreachable"
+
+
+def peeks_behind(workload: memoryview) -> bytes:
+    """What is in the shared memory behind the workload."""
+    import mmap
+
+    with mmap.mmap(3, 0, prot=mmap.PROT_READ) as whole:
+        return bytes(whole[:]).rstrip(b"\0")
+
+
+def descriptors(workload: memoryview) -> bytes:
+    return " ".join(sorted(os.listdir("/proc/self/fd"))).encode()
+
+
+def prints(workload: memoryview) -> bytes:
+    print("hello from a runner", flush=True)
+    return b"printed"
+
+
+NAMES = [name for name, value in list(globals().items()) if callable(value) and value.__module__ == __name__]
+FUNCTIONS = {name: f"{__name__}:{name}" for name in NAMES}

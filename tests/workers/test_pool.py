@@ -1,0 +1,236 @@
+"""The pool as a process: whatever a function does costs its own job, and never the pool."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fleet import Client
+from fleet.client import admin
+from fleet.errors import JobFailed
+from fleet.settings import Address
+from tests.conftest import listening
+from tests.processes import FLEET, LIMIT_S, Program, alive, descendants, until
+
+pytestmark = pytest.mark.system
+
+StartPool = Callable[..., Program]
+
+
+@pytest.fixture
+def start_pool(spawn: Callable[..., Program], server: Address) -> StartPool:
+    """Start a pool of the hostile functions, and wait until it is ready."""
+
+    def start(slots: int = 2, *limits: str) -> Program:
+        program = spawn(FLEET[0], "-m", "tests.workers.pool", str(server), str(slots), *limits)
+        line = program.out.line()
+        assert line.startswith(f"ready {slots} slots: "), (line, program.err.rest())
+        return program
+
+    return start
+
+
+@pytest.fixture
+def client(server: Address) -> Client:
+    return Client(server, timeout=LIMIT_S)
+
+
+def zygote_of(pool: Program) -> int:
+    def command(pid: int) -> str:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+
+    def parent(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+    (found,) = [
+        pid for pid in descendants(pool.pid) if "fleet.workers.zygote" in command(pid) and parent(pid) == pool.pid
+    ]
+    return found
+
+
+def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
+    start_pool()
+    with client:
+        for size in (0, 1, 1000, 100_000, 5_000_000, 10, 3_000_000):
+            data = os.urandom(size)
+            if size < 2_000_000:
+                assert client.run("reverse", data) == data[::-1]
+            else:
+                assert client.run("peeks_behind", data.rstrip(b"\0")).endswith(data.rstrip(b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        ("raises", "^ValueError: no such thing$"),
+        ("segfault", "the runner was killed by SIGSEGV"),
+        ("hangs_with_the_gil", "the job ran over its deadline of 1 s and was killed"),
+        ("ignores_sigterm", "the job ran over its deadline of 1 s and was killed"),
+        ("leaks", "MemoryError"),
+        ("floods", "ResultTooLarge: the result cannot be written"),
+        ("exits_without_a_verdict", "the runner left no verdict"),
+        ("exits_with_a_code", "the runner exited with code 3 and no verdict"),
+        ("writes_garbage", "the runner left no verdict"),
+        ("writes_its_input", "TypeError"),
+    ],
+)
+def test_what_a_runner_does_wrong_costs_its_own_job(
+    start_pool: StartPool, client: Client, function: str, text: str
+) -> None:
+    start_pool(1, "deadline_s=1", f"memory_bytes={256 << 20}", f"result_bytes={1 << 20}")
+    with client:
+        with pytest.raises(JobFailed, match=text):
+            client.run(function, b"x")
+        assert client.run("reverse", b"abc") == b"cba"
+
+
+def test_a_runner_killed_by_somebody_else_costs_its_own_job(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1)
+    with client:
+        task = client.submit("slow", b"600")
+        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        os.kill(descendants(zygote_of(pool))[0], signal.SIGKILL)
+        with pytest.raises(JobFailed, match="killed by SIGKILL"):
+            task.result()
+        assert client.run("reverse", b"abc") == b"cba"
+
+
+def test_grandchildren_go_with_their_runner(start_pool: StartPool, client: Client) -> None:
+    start_pool(1)
+    with client:
+        grandchild = int(client.run("leaves_a_grandchild"))
+        until(lambda: not alive(grandchild), "the grandchild is gone")
+
+
+def test_a_runner_has_nothing_open_but_its_input_and_output(start_pool: StartPool, client: Client) -> None:
+    start_pool(1)
+    with client:
+        assert client.run("descriptors", b"x") == b"0 1 2 3 4 5 6"  # 5 maps the input, 6 lists the directory
+
+
+def test_the_next_runner_cannot_see_what_the_last_job_left(start_pool: StartPool, client: Client) -> None:
+    start_pool(1)
+    with client:
+        assert len(client.run("peeks_behind", b"secret" * 50_000)) > 300_000
+        assert client.run("peeks_behind", b"mine") == b"mine"
+        assert b"secret" not in client.run("peeks_behind", b"y" * 100_000)
+
+
+def test_what_a_function_prints_is_not_the_pools_output(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1)
+    with client:
+        assert client.run("prints") == b"printed"
+    pool.stop()
+    assert pool.out.rest() == []
+    assert "hello from a runner" in pool.err.rest()
+
+
+def test_slots_run_side_by_side(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(4)
+    with client:
+        tasks = [client.submit("slow", b"0.2") for _ in range(4)]
+        until(lambda: len(descendants(zygote_of(pool))) == 4, "four runners run")
+        assert [task.result() for task in tasks] == [b"slept"] * 4
+
+
+def test_a_lost_zygote_costs_its_jobs_and_is_replaced(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1)
+    with client:
+        task = client.submit("slow", b"600")
+        first = zygote_of(pool)
+        until(lambda: bool(descendants(first)), "the runner runs")
+        (runner,) = descendants(first)
+        os.kill(first, signal.SIGKILL)
+        with pytest.raises(JobFailed, match="the process that ran it was lost"):
+            task.result()
+        until(lambda: not alive(runner), "the runner went with its zygote")
+        assert client.run("reverse", b"abc") == b"cba"
+        assert zygote_of(pool) != first
+
+
+def test_a_stuck_zygote_is_replaced(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1, "deadline_s=1")
+    with client:
+        task = client.submit("slow", b"600")
+        first = zygote_of(pool)
+        until(lambda: bool(descendants(first)), "the runner runs")
+        os.kill(first, signal.SIGSTOP)
+        with pytest.raises(JobFailed):
+            task.result()
+        assert client.run("reverse", b"abc") == b"cba"
+
+
+def test_sigterm_lets_the_running_job_finish(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(2)
+    with client:
+        task = client.submit("slow", b"0.5")
+        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        pool.send(signal.SIGTERM)
+        assert task.result() == b"slept"
+        assert pool.ended() == 0
+
+
+@pytest.mark.parametrize("how", ["the grace is over", "a second signal"])
+def test_a_job_that_does_not_finish_goes_back_to_its_server(
+    start_pool: StartPool, client: Client, server: Address, how: str
+) -> None:
+    pool = start_pool(1, f"grace_s={0.1 if how == 'the grace is over' else 600}")
+    with client:
+        task = client.submit("slow", b"600")
+        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        (runner,) = descendants(zygote_of(pool))
+        pool.send(signal.SIGTERM)
+        if how == "a second signal":
+            until(lambda: admin.status(server)[0].workers <= 1, "it drains")
+            pool.send(signal.SIGTERM)
+        assert pool.ended() == 0
+        until(lambda: not alive(runner), "the runner is gone")
+        until(lambda: not task.status().running, "the job is queued again")
+        assert task.status().known
+
+
+def test_killing_the_pool_leaves_no_process(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(2)
+    with client:
+        client.submit("slow", b"600")
+        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        below = descendants(pool.pid)
+        pool.send(signal.SIGKILL)
+        until(lambda: not any(map(alive, below)), "zygote and runner are gone", limit_s=2)
+
+
+def test_the_pool_outlives_its_server(spawn: Callable[..., Program]) -> None:
+    first = spawn(*FLEET, "server", "--port", "0")
+    where = listening(first)
+    pool = spawn(FLEET[0], "-m", "tests.workers.pool", str(where), "2")
+    assert pool.out.line().startswith("ready")
+    first.process.kill()
+    first.ended()
+    assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+    with Client(where, timeout=LIMIT_S) as client:
+        assert client.run("reverse", b"abc") == b"cba"
+
+
+def test_a_pool_without_a_server_says_so_and_waits(spawn: Callable[..., Program], server: Address) -> None:
+    pool = spawn(FLEET[0], "-m", "tests.workers.pool", "127.0.0.1:1", "1")
+    assert pool.err.line() == "fleet worker: no job server at 127.0.0.1:1 (connection refused) yet; trying on"
+    assert pool.stop() == 0
+
+
+def test_a_pool_serves_several_servers(spawn: Callable[..., Program], server: Address) -> None:
+    other = listening(spawn(*FLEET, "server", "--port", "0"))
+    pool = spawn(FLEET[0], "-m", "tests.workers.pool", f"{server},{other}", "1")
+    assert pool.out.line().startswith("ready")
+    with Client(server, timeout=LIMIT_S) as one, Client(other, timeout=LIMIT_S) as two:
+        began = time.monotonic()
+        for _ in range(10):
+            assert one.run("reverse", b"abc") == two.run("reverse", b"abc") == b"cba"
+        assert time.monotonic() - began < LIMIT_S

@@ -1,0 +1,181 @@
+"""The worker SDK against real job servers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fleet import Client, Job, Worker
+from fleet.client import admin
+from fleet.errors import JobFailed, UsageError
+from fleet.protocol import packets
+from fleet.settings import Address
+from tests.client.test_blocking import closed_port
+from tests.conftest import listening
+from tests.peer import Peer
+from tests.processes import FLEET, LIMIT_S, Program, until
+
+pytestmark = pytest.mark.system
+
+
+@contextmanager
+def working(worker: Worker) -> Iterator[Worker]:
+    """The worker works in a thread until the block ends."""
+    with worker:
+        thread = threading.Thread(target=worker.work)
+        thread.start()
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            thread.join(LIMIT_S)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def client(server: Address) -> Iterator[Client]:
+    with Client(server, timeout=LIMIT_S) as made:
+        yield made
+
+
+def reverse(job: Job) -> bytes:
+    return job.workload[::-1]
+
+
+def test_hello_world(server: Address, client: Client) -> None:
+    with working(Worker(str(server)).register("reverse", reverse)):
+        assert client.run("reverse", "Hello World!") == b"!dlroW olleH"
+
+
+@pytest.mark.parametrize(
+    ("returned", "result"), [(b"b", b"b"), ("ß", "ß".encode()), (None, b""), (bytearray(b"x"), b"x")]
+)
+def test_what_a_function_may_return(server: Address, client: Client, returned: bytes, result: bytes) -> None:
+    with working(Worker(server).register("f", lambda job: returned)):
+        assert client.run("f") == result
+
+
+def test_large_jobs(server: Address, client: Client) -> None:
+    with working(Worker(server).register("reverse", reverse)):
+        data = bytes(range(256)) * 20_000
+        assert client.run("reverse", data) == data[::-1]
+
+
+def test_what_a_job_knows_of_itself(server: Address, client: Client) -> None:
+    def describe(job: Job) -> str:
+        return f"{job.function} {job.unique!r} {job.handle}"
+
+    with working(Worker(server).register("describe", describe)):
+        task = client.submit("describe", unique="me")
+        assert task.result().decode() == f"describe b'me' {task.handle}"
+
+
+def test_data_status_and_warnings_arrive_while_the_job_runs(server: Address) -> None:
+    go = threading.Event()
+
+    def chatty(job: Job) -> str:
+        job.send_status(1, 2)
+        job.send_data(b"part")
+        job.send_warning("hm")
+        assert go.wait(LIMIT_S)
+        return "end"
+
+    with working(Worker(server).register("chatty", chatty)), Peer(server) as peer:
+        (handle,) = peer.ask(packets.SUBMIT_JOB, b"chatty", b"", b"").args
+        assert peer.read() == (packets.WORK_STATUS, (handle, b"1", b"2"))
+        assert peer.read() == (packets.WORK_DATA, (handle, b"part"))
+        assert peer.read() == (packets.WORK_WARNING, (handle, b"hm"))
+        go.set()
+        assert peer.read() == (packets.WORK_COMPLETE, (handle, b"end"))
+
+
+def test_what_a_function_raises_is_the_clients_error(
+    server: Address, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    def explode(job: Job) -> None:
+        raise ValueError("no such thing")
+
+    def give_up(job: Job) -> None:
+        raise JobFailed
+
+    worker = Worker(server).register("explode", explode).register("give up", give_up).register("reverse", reverse)
+    with caplog.at_level(logging.ERROR, "fleet.worker"), working(worker):
+        with pytest.raises(JobFailed, match=r"^ValueError: no such thing$"):
+            client.run("explode")
+        with pytest.raises(JobFailed, match="without saying why"):
+            client.run("give up")
+        assert client.run("reverse", b"ab") == b"ba"
+    assert "Traceback" in caplog.text
+
+
+def test_a_wrong_result_is_a_failure_too(server: Address, client: Client) -> None:
+    with working(Worker(server).register("f", lambda job: 42)), pytest.raises(JobFailed, match="TypeError"):  # type: ignore[arg-type, return-value]
+        client.run("f")
+
+
+def test_it_registers_with_all_servers_and_a_dead_one_stops_nothing(
+    server: Address, spawn: Callable[..., Program]
+) -> None:
+    other = listening(spawn(*FLEET, "server", "--port", "0"))
+    with working(Worker([closed_port(), server, other]).register("reverse", reverse)):
+        for address in (server, other, server):
+            with Client(address, timeout=LIMIT_S) as client:
+                assert client.run("reverse", b"ab") == b"ba"
+
+
+def test_it_comes_back_when_its_server_does(spawn: Callable[..., Program]) -> None:
+    first = spawn(*FLEET, "server", "--port", "0")
+    where = listening(first)
+    with working(Worker(where).register("reverse", reverse)):
+        until(lambda: bool(admin.status(where)), "it registered")
+        first.process.kill()
+        first.ended()
+        assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+        with Client(where, timeout=LIMIT_S) as client:
+            assert client.run("reverse", b"ab") == b"ba"
+
+
+def test_work_ends_after_so_many_jobs(server: Address, client: Client) -> None:
+    for text in ("a", "b", "c"):
+        client.submit("f", text, background=True)
+    done: list[bytes] = []
+    with Worker(server).register("f", lambda job: done.append(job.workload)) as worker:
+        assert worker.work(max_jobs=2) == 2
+    assert done == [b"a", b"b"]
+    assert [f.jobs for f in admin.status(server)] == [1]
+
+
+def test_stop_lets_the_running_job_finish(server: Address, client: Client) -> None:
+    running, go = threading.Event(), threading.Event()
+
+    def wait(job: Job) -> str:
+        running.set()
+        assert go.wait(LIMIT_S)
+        return "done"
+
+    with working(Worker(server).register("wait", wait)) as worker:
+        task = client.submit("wait")
+        assert running.wait(LIMIT_S)
+        worker.stop()
+        go.set()
+        assert task.result() == b"done"
+
+
+def test_its_name_and_timeout_are_known_to_the_server(server: Address) -> None:
+    with working(Worker(server, client_id="my worker").register("f", reverse, timeout=2)):
+        until(lambda: "my worker : f" in admin.ask(server, "workers"), "it is listed")
+
+
+@pytest.mark.parametrize("name", ["", "f" * 513, "a\0b"])
+def test_names_no_server_takes_are_refused(name: str) -> None:
+    with Worker() as worker, pytest.raises(UsageError, match="function name"):
+        worker.register(name, reverse)
+
+
+def test_work_without_a_function_is_an_error() -> None:
+    with Worker() as worker, pytest.raises(UsageError, match="register a function"):
+        worker.work()
