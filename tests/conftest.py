@@ -35,6 +35,21 @@ def server(spawn: Callable[..., Program]) -> Address:
     return listening(spawn(*FLEET, "server", "--port", "0"))
 
 
+@pytest.fixture
+def fleet_of_two(spawn: Callable[..., Program]) -> Address:
+    """The job server of a whole fleet with two slots."""
+    return up(spawn(*FLEET, "up", "--workers", "2", "--port", "0"))
+
+
+def up(program: Program) -> Address:
+    """Where the job server of a fleet listens, once `fleet up` said that all is ready."""
+    line = program.out.line()
+    assert line.startswith("server   listening "), (line, program.err.rest())
+    program.out.until("ready ")
+    assert program.out.line() == "ready"
+    return Address.parse(line.split()[-1])
+
+
 def listening(program: Program) -> Address:
     """Where a job server that was just started listens."""
     line = program.out.line()

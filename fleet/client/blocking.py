@@ -201,11 +201,12 @@ class Client:
 
         Raises:
             UsageError: the options make no sense (`BadSpec`), or the file cannot be read.
+            BadImage: the picture is too large to send.
             NoServer, QueueFull: as `submit`.
         """
         from fleet.client.images import PictureTask, packed
 
-        workload = packed(source, {"width": width, "height": height, **options})
+        workload = packed(source, {"width": width, "height": height, **options}, self.limits.packet_bytes)
         return self._submit(PictureTask, function, workload, None, "normal", False, timeout)
 
     # -- submitting -------------------------------------------------------------------------------------------

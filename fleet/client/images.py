@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from fleet.client.blocking import Task
 from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
 from fleet.images import Picture, Spec, envelope
 from fleet.protocol import Data
+from fleet.settings import MIB
+
+HEAD_BYTES: Final = 1024  # of a packet, for the function and the unique
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 
@@ -45,15 +48,19 @@ def understood(failure: JobFailed) -> JobFailed | BadSpec:
     return failure
 
 
-def packed(source: Source, options: Mapping[str, Any]) -> tuple[Data, ...]:
+def packed(source: Source, options: Mapping[str, Any], most_bytes: int) -> tuple[Data, ...]:
     """The workload for `source` with these `Spec` options, in parts, so that the picture is not copied.
 
     Raises:
         BadSpec: the options make no sense.
+        BadImage: ``too-large``; a packet holds `most_bytes`.
         UsageError: the file cannot be read.
     """
     line = envelope.prefix(Spec.from_mapping(options))
     data = read(source)
+    if len(data) + len(line) > most_bytes - HEAD_BYTES:
+        text = f"the picture has {len(data) / MIB:.1f} MiB; a packet holds {most_bytes / MIB:g} MiB. Send a smaller one"
+        raise BadImage("too-large", text)
     return (line, data) if line else (data,)
 
 

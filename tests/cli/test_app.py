@@ -1,0 +1,61 @@
+"""The command line as a whole: help, version, exit codes, and what is not imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleet.version import __version__
+from tests.cli.command import fleet
+from tests.processes import ROOT
+
+COMMANDS = ("up", "resize", "run", "status", "server", "worker")
+
+
+def test_version() -> None:
+    done = fleet("--version")
+    assert (done.returncode, done.stdout.decode()) == (0, f"fleet {__version__}\n")
+
+
+def test_help_lists_every_command_and_begins_with_an_example() -> None:
+    help = fleet("--help").stdout.decode()
+    assert all(command in help for command in COMMANDS)
+    assert "fleet up --workers 4" in help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_stands_in_the_reference(command: str) -> None:
+    assert fleet(command, "--help").returncode == 0
+    assert f"fleet {command}" in (ROOT / "docs" / "reference.md").read_text()
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["resize"], ["up", "--workers", "0"], ["server", "--port", "70000"]])
+def test_a_senseless_command_line_exits_with_2(words: list[str]) -> None:
+    done = fleet(*words)
+    assert done.returncode == 2
+    assert done.stderr
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import fleet", ["PIL", "asyncio", "socket", "typer", "wand", "fabric"]),
+        ("import fleet.client", ["PIL", "asyncio", "typer", "uvloop"]),
+        ("import fleet.workers", ["PIL", "asyncio", "typer", "uvloop"]),
+        ("import fleet.images", ["PIL", "asyncio", "socket"]),
+        ("import fleet.cli.app", ["PIL", "asyncio", "uvloop", "wand", "fabric", "fleet.client", "fleet.jobserver"]),
+    ],
+)
+def test_heavy_imports_are_not_paid_for_before_they_are_used(statement: str, absent: list[str]) -> None:
+    check = f"{statement}; import sys; print([m for m in {absent!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m fleet --help | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, cwd=ROOT, check=False)
+    assert b"Traceback" not in done.stderr

@@ -1,0 +1,80 @@
+"""`fleet run` and `fleet status`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fleet.settings import Address
+from fleet.version import __version__
+from tests.cli.command import complaint, fleet
+from tests.client.test_blocking import closed_port, silent
+from tests.peer import chatty, explode, reverse, worker
+
+pytestmark = pytest.mark.system
+
+
+def test_run_prints_the_result(server: Address) -> None:
+    with worker(server, reverse=reverse):
+        assert fleet("run", "-f", "reverse", "Hello World!", server=server).stdout == b"!dlroW olleH"
+        assert fleet("run", "-f", "reverse", stdin=b"abc", server=server).stdout == b"cba"
+        assert fleet("run", "-f", "reverse", "-", stdin=b"\0\xff", server=server).stdout == b"\xff\0"
+
+
+def test_run_streams_data_and_tells_warnings(server: Address) -> None:
+    with worker(server, chatty=chatty):
+        done = fleet("run", "-f", "chatty", "x", server=server)
+    assert done.stdout == b"part 1\npart 2\npart 3\nend"
+    assert complaint(done) == "fleet: chatty warns: nearly done"
+
+
+def test_run_in_the_background_prints_the_handle(server: Address) -> None:
+    done = fleet("run", "-f", "nobody", "-b", "--priority", "low", "x", server=server)
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"H:")
+
+
+def test_a_failed_job_exits_with_1_and_a_late_one_with_4(server: Address) -> None:
+    with worker(server, explode=explode):
+        done = fleet("run", "-f", "explode", "no", server=server)
+        assert (done.returncode, complaint(done)) == (1, "fleet: ValueError: no")
+    done = fleet("run", "-f", "nobody", "-t", "0.1", "x", server=server)
+    assert done.returncode == 4
+    assert "no answer from nobody" in complaint(done)
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "-f", "f", "x"], ["status"], ["resize", "samples/images/kitten.png", "-o", "-"]]
+)
+def test_no_server_exits_with_3_and_says_where(command: list[str]) -> None:
+    where = closed_port()
+    done = fleet(*command, server=where)
+    assert done.returncode == 3
+    assert f"{where} (connection refused)" in complaint(done)
+
+
+def test_a_senseless_address_exits_with_2() -> None:
+    done = fleet("status", "--servers", "host:port")
+    assert done.returncode == 2
+    assert "'host:port' has no usable port" in complaint(done)
+
+
+def test_status_for_people_and_for_programs(server: Address) -> None:
+    assert b"no functions yet" in fleet("status", server=server).stdout
+    with worker(server, resize=silent):
+        fleet("run", "-f", "other", "-b", "x", server=server)
+        table = fleet("status", server=server).stdout.decode().splitlines()
+        assert table[0] == f"{server}  version {__version__}"
+        assert [line.split() for line in table[2:]] == [["other", "1", "0", "0"], ["resize", "0", "0", "1"]]
+        found = json.loads(fleet("status", "--json", server=server).stdout)
+    assert found["servers"][0]["functions"][0] == {"name": "other", "queued": 1, "running": 0, "workers": 0}
+
+
+def test_status_of_several_servers_of_which_one_is_down(server: Address) -> None:
+    down = closed_port()
+    done = fleet("status", "--json", "--servers", f"{server},{down}")
+    assert done.returncode == 6
+    up, gone = json.loads(done.stdout)["servers"]
+    assert up["version"] == __version__
+    assert "connection refused" in gone["error"]
