@@ -13,6 +13,7 @@ imports stand inside the functions. Rule 3: the exit codes are these, and the er
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import NoReturn
@@ -24,20 +25,36 @@ INTERRUPTED = 130
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit."""
-    from fleet.cli.app import app
-
+    # Importing makes many objects and no garbage: looking for some in between takes 6 ms of every command.
+    gc.set_threshold(50_000, 20, 100)
+    code = _run()
     try:
-        app(standalone_mode=True, prog_name="fleet")
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        pass  # whoever read our output has seen enough
+    # Without the interpreter's tidying up, which takes 15 ms and frees nothing that the system does not.
+    os._exit(code)
+
+
+def _run() -> int:
+    try:
+        from fleet.cli.app import app
+
+        app(prog_name="fleet")
     except FleetError as error:
         say(f"fleet: {error}")
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough. The interpreter would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    sys.exit(0)
+        return 0
+    except SystemExit as exit:
+        if isinstance(exit.code, str):
+            say(exit.code)
+            return 1
+        return exit.code or 0
+    return 0
 
 
 def say(text: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -139,24 +138,15 @@ def _write(job: Job, picture: Picture) -> None:
     target = Path(job.target)
     if target.suffix.lower() not in FORMATS:
         target = target.with_name(target.name + SUFFIXES[picture.format])
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            with open(handle, "wb") as file:
-                file.write(picture)
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
+            beside.write_bytes(picture)
             os.replace(beside, target)
-        except BaseException:
-            os.unlink(beside)
-            raise
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager

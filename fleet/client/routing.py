@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from fleet.backoff import Backoff
 from fleet.settings import Address
@@ -19,7 +18,12 @@ RECONNECT = Backoff(first_s=0.05, cap_s=5.0)
 
 def ranked(servers: Iterable[Address], unique: bytes) -> list[Address]:
     """The servers in this unique's order of preference: the same order in every process that has the same list."""
-    return sorted(servers, key=lambda server: blake2b(f"{server} ".encode() + unique, digest_size=8).digest())
+    listed = list(servers)
+    if len(listed) < 2:
+        return listed
+    from hashlib import blake2b
+
+    return sorted(listed, key=lambda server: blake2b(f"{server} ".encode() + unique, digest_size=8).digest())
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any, Final
 
 from fleet.errors import BadSpec
@@ -116,5 +115,7 @@ def _check_word(name: str, value: object, words: tuple[str, ...]) -> None:
 
 
 def _did_you_mean(word: str, words: list[str]) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(word, words, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
