@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ import pytest
 
 from fleet.settings import Address
 from tests.processes import FLEET, Program
+
+# Whoever runs the tests in the background, or under nohup, ignores these, and what is started here would inherit that.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "images"
 

@@ -13,9 +13,9 @@ PR_SET_PDEATHSIG: Final = 1  # from linux/prctl.h
 _prctl = getattr(ctypes.CDLL(None, use_errno=True), "prctl", None) if sys.platform == "linux" else None
 
 
-def follow_parent(parent: int | None = None) -> None:
-    """Have the kernel kill this process when its parent dies. If `parent` is given and gone already, exit now."""
+def follow_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent, process number `parent`, dies; exit if it is gone already."""
     if _prctl is not None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if parent is not None and os.getppid() != parent:
+    if os.getppid() != parent:
         os._exit(1)

@@ -26,19 +26,24 @@ INPUT: Final = 3  # the descriptors it is left with, besides the standard ones
 OUTPUT: Final = 4
 
 
-def run(function: Function, fds: tuple[int, int], offset: int, length: int, limits: PoolLimits) -> NoReturn:
-    """Be the runner: do `function` on `length` bytes at `offset` of the first of `fds`, the second is the output."""
+def run(
+    function: Function, fds: tuple[int, int], offset: int, length: int, limits: PoolLimits, parent: int
+) -> NoReturn:
+    """Be the runner: do `function` on `length` bytes at `offset` of the first of `fds`; the second is the output.
+
+    `parent` is the zygote's process number, from before the fork.
+    """
     code = 1
     try:
-        _become_a_runner(fds, limits)
+        _become_a_runner(fds, limits, parent)
         code = _do(function, offset, length)
     finally:
         os._exit(code)
 
 
-def _become_a_runner(fds: tuple[int, int], limits: PoolLimits) -> None:
+def _become_a_runner(fds: tuple[int, int], limits: PoolLimits, parent: int) -> None:
     os.setsid()
-    death.follow_parent()
+    death.follow_parent(parent)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

@@ -38,6 +38,7 @@ class Zygote:
         self._functions = functions
         self._limits = limits
         self._runners: dict[int, int] = {}  # job ids by process number
+        self._pid = os.getpid()
 
     def serve(self) -> None:
         """Until the pool closes its end."""
@@ -78,7 +79,8 @@ class Zygote:
         else:
             if pid == 0:
                 function = self._functions[message["function"]]
-                runner.run(function, (fds[0], fds[1]), message["offset"], message["length"], self._limits)
+                workload = message["offset"], message["length"]
+                runner.run(function, (fds[0], fds[1]), *workload, self._limits, self._pid)
             self._runners[pid] = message["run"]
         finally:
             for fd in fds:
