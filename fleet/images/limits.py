@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.errors import BadImage
+from fleet.images.geometry import Size
 from fleet.images.sniff import Header
 from fleet.settings import MIB
 
@@ -18,7 +19,7 @@ class Limits:
     """The limits of one rendering."""
 
     source_bytes: int = 32 * MIB  # an upload; a 50-megapixel JPEG has about 20
-    pixels: int = 50_000_000  # of one frame, as imgproxy's default: 200 MB decoded
+    pixels: int = 50_000_000  # of one frame, and of a result; as imgproxy's default: 200 MB decoded
     frames: int = 300  # only the first is decoded, but ten thousand are no picture
     side_px: int = 20_000  # of a source; longer than any camera's
     result_side_px: int = 8192  # of a result; WebP ends at 16,383, AVIF at 65,535
@@ -31,14 +32,31 @@ def check(header: Header, size: int, limits: Limits) -> None:
         BadImage: ``too-large``; the text says what is over which limit.
     """
     if size > limits.source_bytes:
-        raise _too_large(f"{size / MIB:.1f} MiB", f"{limits.source_bytes / MIB:.0f} MiB")
+        most = limits.source_bytes
+        raise _too_large(f"{size:,} bytes", f"{most:,}" if most % MIB else f"{most // MIB} MiB")
     shape = f"{header.width}x{header.height} pixels"
     if max(header.width, header.height) > limits.side_px:
         raise _too_large(shape, f"{limits.side_px} on a side")
     if header.width * header.height > limits.pixels:
-        raise _too_large(shape, f"{limits.pixels / 1e6:g} megapixels")
+        raise _too_large(shape, f"{limits.pixels:,} in all")
     if header.frames > limits.frames:
         raise _too_large(f"{header.frames} frames or more", f"{limits.frames}")
+
+
+def check_result(size: Size, limits: Limits) -> None:
+    """Refuse to make what is over a limit: a free side, or a small source enlarged, may grow beyond any box.
+
+    Raises:
+        BadImage: ``too-large``; the text says what is over which limit.
+    """
+    over = None
+    if max(size) > limits.result_side_px:
+        over = f"{limits.result_side_px} on a side"
+    elif size.width * size.height > limits.pixels:
+        over = f"{limits.pixels:,} in all"
+    if over:
+        shape = f"{size.width}x{size.height} pixels"
+        raise BadImage("too-large", f"the result would have {shape}; the limit is {over}. Ask for a smaller one")
 
 
 def _too_large(what: str, limit: str) -> BadImage:

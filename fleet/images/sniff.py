@@ -1,8 +1,8 @@
 """What a picture is, from its first bytes: format, size, frames. Pure Python; no decoder runs.
 
-Rule 1: nothing but `BadImage` is raised, whatever the bytes. Rule 2: the work is bounded: no more than `MAX_STEPS`
-boxes, chunks or segments are looked at, and pixel data is never read. Rule 3: only what a decoder of ours will be
-asked to open is known here; all else is unsupported, and told by name where that helps.
+Rule 1: nothing but `BadImage` is raised, whatever the bytes. Rule 2: the work is bounded: what has more than
+`MAX_STEPS` boxes, chunks or segments is refused, and pixel data is never read. Rule 3: only what a decoder of ours
+will be asked to open is known here; all else is unsupported, and told by name where that helps.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from fleet.errors import BadImage
 Buffer = bytes | bytearray | memoryview
 
 MAX_STEPS: Final = 20_000
+MAX_SUB_BLOCKS: Final = 200_000  # of a GIF, of up to 255 bytes each: more than the largest source allowed has
 CONTENT_TYPES: Final = {
     "jpeg": "image/jpeg",
     "png": "image/png",
@@ -69,7 +70,7 @@ def _what_else(start: bytes) -> str:
     if not start:
         return f"the file is empty; {accepted}"
     for magic, name in _OTHERS:
-        if start.lstrip().lower().startswith(magic):
+        if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(magic):
             return f"this is {name}, which is not opened here; {accepted}"
     if start[4:8] == b"ftyp":
         return f"this is HEIC or a film, which is not opened here; {accepted}"
@@ -97,6 +98,10 @@ _OTHERS: Final = (
 )
 
 
+def _endless() -> BadImage:
+    return BadImage("too-large", f"the picture's header has more than {MAX_STEPS:,} parts; save it anew")
+
+
 # -- JPEG: markers up to the frame header ---------------------------------------------------------------------------
 
 _SOF: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # start of frame, of any process
@@ -106,12 +111,13 @@ _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 def _jpeg(data: Buffer) -> Header:
     at = 2
     for _ in range(MAX_STEPS):
-        while data[at] != 0xFF:  # garbage between segments, which decoders skip as well
+        if data[at] != 0xFF:  # decoders skip garbage between segments; no camera writes it
             raise BadImage("corrupt", "the JPEG's segments do not follow one another")
-        while data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
             at += 1
-        marker = data[at]
-        at += 1
+            continue
+        at += 2
         if marker in _SOF:
             height, width = unpack_from(">HH", data, at + 3)
             return Header("jpeg", width, height)
@@ -119,6 +125,8 @@ def _jpeg(data: Buffer) -> Header:
             break
         if marker not in _BARE:
             at += unpack_from(">H", data, at)[0]
+    else:
+        raise _endless()
     raise BadImage("corrupt", "the JPEG has no frame header")
 
 
@@ -141,6 +149,8 @@ def _png(data: Buffer) -> Header:
         if kind in (b"acTL", b"IDAT", b"IEND"):
             break
         at += size + 12
+    else:
+        raise _endless()
     return Header("png", width, height, frames)
 
 
@@ -150,8 +160,8 @@ def _png(data: Buffer) -> Header:
 def _gif(data: Buffer) -> Header:
     width, height, flags = unpack_from("<HHB", data, 6)
     at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    frames = steps = 0
-    while at < len(data) and steps < MAX_STEPS:
+    frames, left_over = 0, MAX_SUB_BLOCKS
+    while at < len(data):
         block = data[at]
         if block == 0x2C and at + 10 <= len(data):
             frames += 1
@@ -163,17 +173,17 @@ def _gif(data: Buffer) -> Header:
             at += 2
         else:
             break
-        at, taken = _skip_sub_blocks(data, at)
-        steps += taken
+        at, left_over = _skip_sub_blocks(data, at, left_over)
     return Header("gif", width, height, max(1, frames))
 
 
-def _skip_sub_blocks(data: Buffer, at: int) -> tuple[int, int]:
-    """Where the chain of sub-blocks at `at` ends, and a share of the steps allowed, by its length."""
-    start = at
-    while at < len(data) and data[at]:
+def _skip_sub_blocks(data: Buffer, at: int, left_over: int) -> tuple[int, int]:
+    """Where the chain of sub-blocks at `at` ends, and how many more there may be."""
+    for count in range(1, left_over):
+        if at >= len(data) or not data[at]:
+            return at + 1, left_over - count
         at += data[at] + 1
-    return at + 1, 1 + (at - start >> 20)
+    raise _endless()
 
 
 # -- WebP: the first chunk, and ANMF chunks if it moves -------------------------------------------------------------
@@ -207,6 +217,8 @@ def _webp_frames(data: Buffer) -> int:
         kind, size = unpack_from("<4sI", data, at)
         frames += kind == b"ANMF"
         at += 8 + size + (size & 1)
+    else:
+        raise _endless()
     return max(1, frames)
 
 
@@ -241,6 +253,8 @@ def _avif(data: Buffer) -> Header:
             sizes.append(unpack_from(">II", data, at + 12))
         elif kind == b"stsz":
             frames = max(frames, unpack_from(">I", data, at + 16)[0])
+    else:
+        raise _endless()
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     return Header("avif", width, height, frames)
 

@@ -12,6 +12,7 @@ from fleet.errors import BadSpec
 FITS: Final = ("inside", "outside", "cover", "contain", "fill")
 FORMATS: Final = ("jpeg", "png", "webp", "avif")
 MAX_SIDE_PX: Final = 8192  # of a result; WebP ends at 16,383, and nobody looks at such a thumbnail
+QUOTES: Final = "'\""
 _COLOUR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -22,7 +23,8 @@ class Spec:
     * ``inside``: as large as fits into the box, shape kept; the talk's thumbnail.
     * ``outside``: as small as covers the box, shape kept; one side is the box's, the other may be longer.
     * ``cover``: fills the box, shape kept, what hangs over is cut off, the same on both sides.
-    * ``contain``: as ``inside``, then padded with `background` to the box.
+    * ``contain``: as ``inside``, then laid on a `background` of the box's size: it shows around what is not of the
+      box's shape, and through what is transparent, so the result has no transparency.
     * ``fill``: exactly the box, shape not kept.
 
     Nothing is made larger unless `enlarge` says so. A source that is smaller than the box stays as it is with
@@ -34,7 +36,7 @@ class Spec:
         fit: see above.
         format: ``jpeg``, ``png``, ``webp`` or ``avif``; None is the source's own, or PNG for a GIF.
         quality: 1 to 100; None is the format's own, see `engines.pillow`. PNG has none.
-        background: ``#rrggbb``, for padding, and behind what is transparent where the format is JPEG.
+        background: ``#rrggbb``, opaque; for ``contain``, and behind what is transparent where the format is JPEG.
         enlarge: make small pictures larger, too.
 
     Raises:
@@ -59,9 +61,9 @@ class Spec:
                 object.__setattr__(self, "format", "jpeg")
             _check_word("format", self.format, FORMATS)
         if not (isinstance(self.background, str) and _COLOUR.fullmatch(self.background)):
-            raise BadSpec(f"background={self.background!r} is no colour; write #rrggbb, such as #ffffff")
+            raise BadSpec(f"background={_shown(self.background)} is no colour; write #rrggbb, such as #ffffff")
         if not isinstance(self.enlarge, bool):
-            raise BadSpec(f"enlarge={self.enlarge!r} is neither true nor false")
+            raise BadSpec(f"enlarge={_shown(self.enlarge)} is neither true nor false")
         if self.fit in ("cover", "contain", "fill") and self.width is None and self.height is None:
             raise BadSpec(f"fit={self.fit} needs a width or a height")
 
@@ -75,9 +77,8 @@ class Spec:
         known = [field.name for field in fields(cls)]
         for name in options:
             if name not in known:
-                raise BadSpec(
-                    f"there is no option {name!r}{_did_you_mean(str(name), known)}; there are {', '.join(known)}"
-                )
+                hint = _did_you_mean(str(name)[:40], known)
+                raise BadSpec(f"there is no option {_shown(name)}{hint}; there are {', '.join(known)}")
         return cls(**options)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -97,7 +98,7 @@ class Spec:
             or not (width or height)
             or not all(side.isascii() and side.isdigit() for side in (width, height) if side)
         ):
-            raise BadSpec(f"{text!r} is no size; write WIDTHxHEIGHT in pixels, such as 320x240, 320x or x240")
+            raise BadSpec(f"{_shown(text)} is no size; write WIDTHxHEIGHT in pixels, such as 320x240, 320x or x240")
         return tuple(int(side[:9]) if side else None for side in (width, height))  # type: ignore[return-value]
 
 
@@ -105,13 +106,21 @@ def _check_number(name: str, value: object, most: int) -> None:
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise BadSpec(f"{name}={value!r} makes no sense; it is a whole number from 1 to {most}")
+        raise BadSpec(f"{name}={_shown(value)} makes no sense; it is a whole number from 1 to {most}")
 
 
 def _check_word(name: str, value: object, words: tuple[str, ...]) -> None:
     if value not in words:
         hint = _did_you_mean(str(value)[:40], list(words))
-        raise BadSpec(f"{name}={str(value)[:40]} makes no sense{hint}; it is one of {', '.join(words)}")
+        raise BadSpec(f"{name}={_shown(value).strip(QUOTES)} makes no sense{hint}; it is one of {', '.join(words)}")
+
+
+def _shown(value: object) -> str:
+    """A value in an error's text: one short line, whatever it is."""
+    if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write out thousands of digits
+        return "(a number of hundreds of digits)" if value > 0 else "(a negative number of hundreds of digits)"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _did_you_mean(word: str, words: list[str]) -> str:
