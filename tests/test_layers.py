@@ -43,6 +43,7 @@ PURE = [
     "client/conversation.py",
     "client/routing.py",
     "client/task.py",
+    "workers/channel.py",
     "workers/conversation.py",
     "supervisor/machine.py",
     "supervisor/spec.py",

@@ -1,4 +1,5 @@
-"""What the pool does: its functions by name. Each gets a workload and returns the result, in a runner of its own.
+"""What the pool does: its functions by name. Each gets a workload and returns the result, or yields its parts, in a
+runner of its own.
 
 Rule: this is the only file of the workers that knows of pictures.
 """

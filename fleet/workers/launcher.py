@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from fleet.backoff import Backoff
 from fleet.settings import PoolLimits
+from fleet.workers.keeper import Ended
 from fleet.workers.zygote import MESSAGE_BYTES
 
 RESTART: Final = Backoff(first_s=0.1, cap_s=10.0)
@@ -24,8 +25,6 @@ KILL_S: Final = 2.0  # for the zygote to report a runner it was told to kill; el
 ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 
 ZYGOTE: Final = (sys.executable, "-P", "-m", "fleet.workers.zygote")
-
-Ended = Callable[[str | None], None]  # called with why the runner died, or None if it exited by itself
 
 
 class Launcher:
@@ -42,8 +41,8 @@ class Launcher:
         self._on_change = on_change
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._jobs: dict[int, Ended] = {}
-        self._last_job = 0
+        self._runners: dict[int, Ended] = {}  # by number
+        self._last_runner = 0
         self._failures = 0
         self._closed = False
         self._loop = asyncio.get_running_loop()
@@ -55,15 +54,7 @@ class Launcher:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "fleet.workers.zygote",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    self._config,
-                ],
+                [*ZYGOTE, str(theirs.fileno()), str(os.getpid()), self._config],
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # what a function prints is a message, never the pool's own output
                 pass_fds=[theirs.fileno()],
@@ -74,30 +65,30 @@ class Launcher:
         self._control = ours
         self._loop.add_reader(ours.fileno(), self._hear)
 
-    def run(self, function: str, reader: int, offset: int, length: int, output: int, ended: Ended) -> int:
-        """Start a runner; returns the job's number. `ended` is called once, whatever happens."""
+    def run(self, reader: int, channel: socket.socket, ended: Ended) -> int:
+        """Start a runner with this input and this channel; returns its number. `ended` is called once, at its end."""
         assert self._control is not None
-        self._last_job += 1
-        self._jobs[self._last_job] = ended
-        message = {"run": self._last_job, "function": function, "offset": offset, "length": length}
+        self._last_runner += 1
+        number = self._last_runner
+        self._runners[number] = ended
         try:
-            socket.send_fds(self._control, [json.dumps(message).encode()], [reader, output])
+            socket.send_fds(self._control, [json.dumps({"run": number}).encode()], [reader, channel.fileno()])
         except OSError as error:
-            self._loop.call_soon(self._over, self._last_job, f"the runner could not be started: {error.strerror}")
-        return self._last_job
+            self._loop.call_soon(self._over, number, f"the runner could not be started: {error.strerror}")
+        return number
 
-    def kill(self, job: int) -> None:
-        """Kill the job's runner. If that is not reported in time, the zygote is stuck and dies for it."""
-        if job not in self._jobs or self._control is None:
+    def kill(self, runner: int) -> None:
+        """Kill the runner. If its end is not reported in time, the zygote is stuck and dies for it."""
+        if runner not in self._runners or self._control is None:
             return
         try:
-            self._control.send(json.dumps({"kill": job}).encode())
+            self._control.send(json.dumps({"kill": runner}).encode())
         except OSError:
             pass  # the zygote does not listen: the check below sees to it
-        self._loop.call_later(KILL_S, self._check_killed, job)
+        self._loop.call_later(KILL_S, self._check_killed, runner)
 
-    def _check_killed(self, job: int) -> None:
-        if job in self._jobs and self._process is not None:
+    def _check_killed(self, runner: int) -> None:
+        if runner in self._runners and self._process is not None:
             self._process.kill()
 
     def _hear(self) -> None:
@@ -121,14 +112,14 @@ class Launcher:
         elif "failed" in message:
             self._over(message["failed"], message["text"])
 
-    def _over(self, job: int, why: str | None) -> None:
-        if ended := self._jobs.pop(job, None):
+    def _over(self, runner: int, why: str | None) -> None:
+        if ended := self._runners.pop(runner, None):
             ended(why)
 
     def _zygote_lost(self) -> None:
         self._drop_zygote()
-        for job in list(self._jobs):
-            self._over(job, "the process that ran it was lost")
+        for runner in list(self._runners):
+            self._over(runner, "the process that ran it was lost")
         if not self._closed:
             self._failures += 1
             self._loop.call_later(RESTART.delay_s(self._failures, random.random()), self.start)
@@ -148,7 +139,7 @@ class Launcher:
     def close(self) -> None:
         """End the zygote and all runners."""
         self._closed = True
-        self._jobs.clear()
+        self._runners.clear()
         self._drop_zygote()
 
 

@@ -1,42 +1,39 @@
-"""One job's process: forked by the zygote, it does the job, writes its verdict, and is gone.
+"""One job's process: forked by the zygote, it does the job, says what came of it, and is gone.
 
-Rule 1: it owns nothing but its input, read-only, its output, and the limits set here. Rule 2: it never returns and
-never lets an exception out. Rule 3: whatever it does wrong ends with it; the pool reads the verdict, or its absence.
+Rule 1: it owns nothing but its input, read-only, its channel to the pool, and the limits set here. Rule 2: it never
+returns and never lets an exception out. Rule 3: whatever it does wrong ends with it; the pool reads its records, or
+their absence.
 
-The verdict is a line of JSON, ``{}`` or ``{"error": text}``, and behind it the result.
+A function returns its result, or yields its parts: each is with the client before the next is made.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 import os
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NoReturn
 
 from fleet.settings import PoolLimits
-from fleet.workers import death
+from fleet.workers import channel, death
+from fleet.workers.channel import Kind
 
-Function = Callable[[memoryview], bytes]
+Part = bytes | channel.Progress
+Function = Callable[[memoryview], bytes | Iterator[Part]]
 
 INPUT: Final = 3  # the descriptors it is left with, besides the standard ones
-OUTPUT: Final = 4
+CHANNEL: Final = 4
 
 
-def run(
-    function: Function, fds: tuple[int, int], offset: int, length: int, limits: PoolLimits, parent: int
-) -> NoReturn:
-    """Be the runner: do `function` on `length` bytes at `offset` of the first of `fds`; the second is the output.
-
-    `parent` is the zygote's process number, from before the fork.
-    """
+def run(functions: Mapping[str, Function], fds: tuple[int, int], limits: PoolLimits, parent: int) -> NoReturn:
+    """Be the runner. `fds` are its input and its channel, `parent` is the zygote's number, from before the fork."""
     code = 1
     try:
         _become_a_runner(fds, limits, parent)
-        code = _do(function, offset, length)
+        code = _serve(functions)
     finally:
         os._exit(code)
 
@@ -51,7 +48,7 @@ def _become_a_runner(fds: tuple[int, int], limits: PoolLimits, parent: int) -> N
     for limit, most in (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, math.ceil(limits.deadline_s) + 1),
-        (resource.RLIMIT_FSIZE, limits.result_bytes),
+        (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
     ):
@@ -62,27 +59,55 @@ def _become_a_runner(fds: tuple[int, int], limits: PoolLimits, parent: int) -> N
 def _move(fds: tuple[int, int]) -> None:
     """The two descriptors to their places, and all others away."""
     held = [os.dup(fd) for fd in fds]  # so that neither is overwritten by the other's move
-    for fd, place in zip(held, (INPUT, OUTPUT), strict=True):
+    for fd, place in zip(held, (INPUT, CHANNEL), strict=True):
         os.dup2(fd, place, inheritable=False)
-    os.closerange(OUTPUT + 1, 1 << 20)
+    os.closerange(CHANNEL + 1, 1 << 20)
 
 
-def _do(function: Function, offset: int, length: int) -> int:
+def _serve(functions: Mapping[str, Function]) -> int:
+    body = _receive()
+    if body is not None:
+        _do(functions, channel.errand(body))
+    return 0
+
+
+def _receive() -> bytes | None:
+    """The body of the next errand; None if there is none any more."""
+    start = _read(channel.HEAD.size)
+    return _read(channel.HEAD.unpack(start)[1]) if start else None
+
+
+def _read(size: int) -> bytes:
+    """So many bytes of the channel, or none at its end."""
+    data = b""
+    while len(data) < size:
+        more = os.read(CHANNEL, size - len(data))
+        if not more:
+            return b""
+        data += more
+    return data
+
+
+def _do(functions: Mapping[str, Function], errand: channel.Errand) -> None:
     try:
-        verdict, result = {}, function(_workload(offset, length))
+        result = functions[errand.function](_workload(errand.offset, errand.length))
+        if isinstance(result, Iterator):
+            for part in result:
+                _pass_on(part)
+            result = b""
     except BaseException as error:
         from fleet.workers.functions import str_of
 
-        verdict, result = {"error": str_of(error)}, b""
-    try:
-        _write(json.dumps(verdict).encode() + b"\n", result)
-    except OSError as error:
-        os.ftruncate(OUTPUT, 0)
-        os.lseek(OUTPUT, 0, os.SEEK_SET)
-        _write(
-            json.dumps({"error": f"ResultTooLarge: the result cannot be written: {error.strerror}"}).encode() + b"\n"
-        )
-    return 0
+        _send(Kind.ERROR, str_of(error).encode("utf-8", "replace"))
+    else:
+        _send(Kind.RESULT, result)
+
+
+def _pass_on(part: Part) -> None:
+    if isinstance(part, channel.Progress):
+        _write(channel.status(part))
+    else:
+        _send(Kind.DATA, part)
 
 
 def _workload(offset: int, length: int) -> memoryview:
@@ -93,8 +118,12 @@ def _workload(offset: int, length: int) -> memoryview:
     return memoryview(mmap.mmap(INPUT, offset + length, flags=flags, prot=mmap.PROT_READ))[offset:]
 
 
+def _send(kind: Kind, body: bytes) -> None:
+    _write(channel.head(kind, len(body)), body)
+
+
 def _write(*parts: bytes) -> None:
     for part in parts:
         left = memoryview(part)
         while left:
-            left = left[os.write(OUTPUT, left) :]
+            left = left[os.write(CHANNEL, left) :]

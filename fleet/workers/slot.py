@@ -7,22 +7,23 @@ whose connection is gone is killed, for its job server has given it to somebody 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from fleet.backoff import Backoff
 from fleet.errors import ProtocolError
 from fleet.protocol import Data
 from fleet.settings import Address, PoolLimits, ServerLimits
+from fleet.workers import channel
 from fleet.workers.arena import Arena
+from fleet.workers.channel import LAST, Errand, Kind, Record
 from fleet.workers.conversation import Assigned, Conversation, Event, Told
 from fleet.workers.functions import resource_failure
-from fleet.workers.launcher import Ended
+from fleet.workers.keeper import Keeper, Runners
 from fleet.workers.turns import Turns
 
 CONNECT_S: Final = 3.0
@@ -30,15 +31,6 @@ ANSWER_S: Final = 10.0  # for a job server to answer a grab
 RECONNECT: Final = Backoff(first_s=0.1, cap_s=5.0)
 SCRATCH_BYTES: Final = 64 * 1024
 KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-
-
-class Runners(Protocol):
-    """What a slot needs of the launcher."""
-
-    ready: bool
-
-    def run(self, function: str, reader: int, offset: int, length: int, output: int, ended: Ended) -> int: ...
-    def kill(self, job: int) -> None: ...
 
 
 class Slot:
@@ -64,7 +56,7 @@ class Slot:
         self.arena = Arena()
         self.running: Running | None = None
         self.draining = False
-        self._runners = runners
+        self._keeper = Keeper(runners, limits.result_bytes, self._heard, self._ended)
         self._limits = limits
         self._on_change = on_change
         self._turns: Turns[Link] = Turns()
@@ -76,7 +68,7 @@ class Slot:
 
     def step(self) -> None:
         """Ask for a job, if there is nothing better to do."""
-        if self.running or self.draining or not self._runners.ready:
+        if self.running or self.draining or not self._keeper.ready:
             return
         if link := self._turns.ask():
             link.conversation.grab()
@@ -94,7 +86,7 @@ class Slot:
         self.draining = True
         if self.running:
             self.running.abandoned = True
-            self._runners.kill(self.running.job)
+            self._keeper.kill()
         self.close()
 
     def close(self) -> None:
@@ -114,7 +106,7 @@ class Slot:
     def lost(self, link: Link) -> None:
         self._turns.asleep(link)
         if self.running and self.running.link is link:
-            self._runners.kill(self.running.job)
+            self._keeper.kill()
         self._on_change()
         self.step()
 
@@ -134,76 +126,70 @@ class Slot:
     # -- a job ------------------------------------------------------------------------------------------------
 
     def _start(self, link: Link, assigned: Assigned) -> None:
-        if self.running or self.draining or not self._runners.ready:
+        if self.running or self.draining or not self._keeper.ready:
             link.abort()  # an answer that came too late: the server may give the job to somebody else
             return
-        offset, length = self.arena.place(assigned.workload)
-        output = os.memfd_create("fleet-result", os.MFD_CLOEXEC)
-        self.running = running = Running(link, assigned.handle, output)
-        running.job = self._runners.run(
-            assigned.function.decode(), self.arena.reader, offset, length, output, lambda why: self._ended(running, why)
-        )
+        errand = Errand(assigned.function.decode(), *self.arena.place(assigned.workload))
+        self.running = running = Running(link, assigned.handle)
         running.timer = asyncio.get_running_loop().call_later(self._limits.deadline_s, self._overdue, running)
+        self._keeper.send(errand, self.arena.reader)
 
     def _overdue(self, running: Running) -> None:
         running.overdue = True
-        self._runners.kill(running.job)
+        self._keeper.kill()
 
-    def _ended(self, running: Running, why: str | None) -> None:
-        self.running = None
+    def _heard(self, record: Record) -> None:
+        """The runner sent a record: the client has it at once."""
+        running = self.running
+        assert running is not None
+        if running.forgotten:
+            return
+        conversation, handle = running.link.conversation, running.handle
+        if record.kind == Kind.DATA:
+            conversation.data(handle, record.body)
+        elif record.kind == Kind.STATUS:
+            conversation.status(handle, *channel.progress(record.body))
+        elif record.kind == Kind.RESULT:
+            conversation.complete(handle, record.body)
+        elif record.kind == Kind.ERROR:
+            conversation.exception(handle, record.body.decode("utf-8", "replace"))
+        running.answered = record.kind in LAST
+        running.link.flush()
+
+    def _ended(self, why: str | None) -> None:
+        """The runner is gone; `why`, if it died."""
+        running, self.running = self.running, None
+        assert running is not None
         if running.timer:
             running.timer.cancel()
         if running.overdue and why:
             why = f"the job ran over its deadline of {self._limits.deadline_s:g} s and was killed"
-        try:
-            if running.link.up and not running.abandoned:
-                self._report(running, why)
-        finally:
-            os.close(running.output)
+        if not running.answered and not running.forgotten:
+            text = resource_failure(why or "the runner left no verdict")
+            running.link.conversation.exception(running.handle, text)
+            running.link.flush()
         self.arena.settle()
         if self.draining:
             self.close()
         self._on_change()
         self.step()
 
-    def _report(self, running: Running, why: str | None) -> None:
-        conversation = running.link.conversation
-        if why is None:
-            error, result = read_verdict(running.output)
-        else:
-            error, result = resource_failure(why), b""
-        if error is None:
-            conversation.complete(running.handle, result)
-        else:
-            conversation.exception(running.handle, error)
-        running.link.flush()
-
 
 class Running:
     """The job a slot is at."""
 
-    def __init__(self, link: Link, handle: bytes, output: int) -> None:
+    def __init__(self, link: Link, handle: bytes) -> None:
         self.link = link
         self.handle = handle
-        self.output = output
-        self.job = 0
+        self.answered = False  # its client has the result, or the reason why there is none
         self.overdue = False
         self.abandoned = False  # its client is told nothing: another worker will do the job
         self.timer: asyncio.TimerHandle | None = None
 
-
-def read_verdict(output: int) -> tuple[str | None, bytes]:
-    """What a runner wrote: an error's text or None, and the result."""
-    data = os.pread(output, os.fstat(output).st_size, 0)
-    line, newline, result = data.partition(b"\n")
-    try:
-        verdict = json.loads(line) if newline else None
-    except ValueError:
-        verdict = None
-    if not isinstance(verdict, dict):
-        return resource_failure("the runner left no verdict"), b""
-    error = verdict.get("error")
-    return (None if error is None else str(error)), result
+    @property
+    def forgotten(self) -> bool:
+        """Whether its job server will hear no more of it."""
+        return self.abandoned or not self.link.up
 
 
 class Link(asyncio.BufferedProtocol):

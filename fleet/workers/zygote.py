@@ -4,11 +4,11 @@ Run by the pool as ``python -m fleet.workers.zygote DESCRIPTOR PARENT CONFIG``. 
 nothing. It is the one that kills and reaps runners, because only a parent knows which process numbers still mean
 what they meant. On its control socket each message is one JSON object:
 
-    from the pool   {"run": id, "function": name, "offset": n, "length": n}   and two descriptors
-                    {"kill": id}
+    from the pool   {"run": number}   and two descriptors, the runner's input and its channel
+                    {"kill": number}
     to the pool     {"ready": true}
-                    {"ended": id, "status": wait status}
-                    {"failed": id, "text": why no runner could be forked}
+                    {"ended": number, "status": wait status}
+                    {"failed": number, "text": why no runner could be forked}
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Zygote:
         self._control = control
         self._functions = functions
         self._limits = limits
-        self._runners: dict[int, int] = {}  # job ids by process number
+        self._runners: dict[int, int] = {}  # their numbers in the pool, by process number
         self._pid = os.getpid()
 
     def serve(self) -> None:
@@ -78,17 +78,15 @@ class Zygote:
             self._tell({"failed": message["run"], "text": f"no process could be forked: {error.strerror}"})
         else:
             if pid == 0:
-                function = self._functions[message["function"]]
-                workload = message["offset"], message["length"]
-                runner.run(function, (fds[0], fds[1]), *workload, self._limits, self._pid)
+                runner.run(self._functions, (fds[0], fds[1]), self._limits, self._pid)
             self._runners[pid] = message["run"]
         finally:
             for fd in fds:
                 os.close(fd)
 
-    def _kill(self, job: int) -> None:
+    def _kill(self, number: int) -> None:
         for pid, held in self._runners.items():
-            if held == job:
+            if held == number:
                 _kill_group(pid)
 
     def _reap(self) -> None:

@@ -5,10 +5,30 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Iterator
+
+from fleet.workers.channel import Progress
 
 
 def reverse(workload: memoryview) -> bytes:
     return bytes(workload)[::-1]
+
+
+def parts(workload: memoryview) -> Iterator[bytes | Progress]:
+    """The workload, letter by letter."""
+    for number, letter in enumerate(bytes(workload), 1):
+        yield Progress(number, len(workload))
+        yield bytes([letter])
+
+
+def breaks_off(workload: memoryview) -> Iterator[bytes]:
+    yield b"the first part"
+    raise ValueError("no second part")
+
+
+def sends_to_no_end(workload: memoryview) -> Iterator[bytes]:
+    while True:
+        yield bytes(1 << 16)
 
 
 def slow(workload: memoryview) -> bytes:
@@ -64,7 +84,7 @@ def exits_with_a_code(workload: memoryview) -> bytes:
 
 
 def writes_garbage(workload: memoryview) -> bytes:
-    os.write(4, b"\x00\xff not a verdict")
+    os.write(4, b"\x00\xff this is no record")
     os._exit(0)
 
 

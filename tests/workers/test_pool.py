@@ -67,6 +67,14 @@ def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
                 assert client.run("peeks_behind", data.rstrip(b"\0")).endswith(data.rstrip(b"\0"))
 
 
+def test_parts_are_with_the_client_before_the_job_ends(start_pool: StartPool, client: Client) -> None:
+    start_pool(1)
+    with client:
+        task = client.submit("parts", b"abc")
+        assert list(task.stream()) == [b"a", b"b", b"c"]
+        assert task.progress == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("function", "text"),
     [
@@ -75,10 +83,12 @@ def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
         ("hangs_with_the_gil", "the job ran over its deadline of 1 s and was killed"),
         ("ignores_sigterm", "the job ran over its deadline of 1 s and was killed"),
         ("leaks", "MemoryError"),
-        ("floods", "ResultTooLarge: the result cannot be written"),
+        ("floods", "the runner sent more than a result may have"),
+        ("sends_to_no_end", "the runner sent more than a result may have"),
+        ("breaks_off", "^ValueError: no second part$"),
         ("exits_without_a_verdict", "the runner left no verdict"),
         ("exits_with_a_code", "the runner exited with code 3 and no verdict"),
-        ("writes_garbage", "the runner left no verdict"),
+        ("writes_garbage", "the runner sent garbage"),
         ("writes_its_input", "TypeError"),
     ],
 )
