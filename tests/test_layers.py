@@ -56,7 +56,7 @@ IMPURE = {
 }
 # Too slow to load for `import fleet` and for commands that do not need them, or wanted in one place only.
 HOMES = {
-    "PIL": {"images/engines/pillow.py"},
+    "PIL": {f"images/{name}.py" for name in ("engines/__init__", "engines/pillow", "colour", "finish", "encode")},
     "wand": set[str](),
     "fabric": set[str](),
     "rich": {"cli/pictures.py"},

@@ -35,7 +35,7 @@ class Spec:
         width, height: the box, in pixels from 1 to 8192; None leaves that side free; both None keep the size.
         fit: see above.
         format: ``jpeg``, ``png``, ``webp`` or ``avif``; None is the source's own, or PNG for a GIF.
-        quality: 1 to 100; None is the format's own, see `engines.pillow`. PNG has none.
+        quality: 1 to 100; None is the format's own, see `fleet.images.encode`. PNG has none.
         background: ``#rrggbb``, opaque; for ``contain``, and behind what is transparent where the format is JPEG.
         enlarge: make small pictures larger, too.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.errors import BadImage
-from fleet.images import Limits, envelope, render
+from fleet.images import Limits, envelope, pipeline, render
 
 # By name, as "module:callable": a zygote imports them, and no one else.
 BUILT_IN: Final = {"resize": "fleet.workers.functions:resize", "thumbnail": "fleet.workers.functions:resize"}
@@ -29,9 +29,7 @@ def resize(workload: memoryview) -> bytes:
 
 def warm_up() -> None:
     """Load what `resize` needs, for the runners to inherit."""
-    from fleet.images.engines import pillow
-
-    pillow.warm_up()
+    pipeline.warm_up()
 
 
 def resource_failure(text: str) -> str:

@@ -99,7 +99,7 @@ def no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     def reached(*_: Any) -> bytes:
         raise AssertionError("the decoder was reached")
 
-    monkeypatch.setattr(pillow, "make", reached)
+    monkeypatch.setattr(pillow.Pillow, "open", reached)
 
 
 @pytest.mark.usefixtures("no_decoder")

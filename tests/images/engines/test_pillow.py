@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageChops, ImageCms, ImageStat
 
 from fleet.errors import BadImage
-from fleet.images import Limits, Spec, render, sniff
+from fleet.images import Limits, Spec, colour, render, sniff
 from fleet.images.engines import pillow
 from tests.conftest import SAMPLES
 from tests.images.builders import (
@@ -190,7 +190,7 @@ def test_a_profile_that_is_broken_or_of_other_colours_is_dropped(profile: bytes,
 
 def test_an_oversized_profile_is_dropped_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageCms, "ImageCmsProfile", None)
-    data = saved(Image.new("RGB", (16, 16), "#406080"), "jpeg", icc_profile=P3 + bytes(pillow.PROFILE_BYTES))
+    data = saved(Image.new("RGB", (16, 16), "#406080"), "jpeg", icc_profile=P3 + bytes(colour.PROFILE_BYTES))
     assert near(made(data, format="png").getpixel((4, 4)), (64, 96, 128))
 
 
@@ -336,8 +336,9 @@ def test_short_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_the_decoder_finds_too_large_is_too_large() -> None:
     data = small("png")
-    with pytest.raises(BadImage) as caught:
-        pillow.make(data, sniff(data)._replace(width=1), Spec(), Limits(side_px=63))
+    header = sniff(data)._replace(width=1)
+    with pytest.raises(BadImage) as caught, pillow.PILLOW.open(data, header, Limits(side_px=63)):
+        pass
     assert caught.value.reason == "too-large"
 
 
@@ -345,9 +346,8 @@ def test_after_warming_up_there_is_nothing_left_to_load() -> None:
     code = """
 import sys
 from pathlib import Path
-from fleet.images import Spec, render, engines
-from fleet.images.engines import pillow
-pillow.warm_up()
+from fleet.images import Spec, pipeline, render
+pipeline.warm_up()
 loaded = set(sys.modules)
 for name in sys.argv[2:]:
     for format in (None, "jpeg", "png", "webp", "avif"):
