@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from fleet.errors import UsageError
 
@@ -87,9 +88,43 @@ class ServerLimits:
     functions_per_worker: int = 1000
     jobs: int = 1_000_000  # in all queues together
     queued_bytes: int = 1024 * MIB  # workloads of all jobs together
+    receiving_bytes: int = 1024 * MIB  # announced by large packets that are on their way in, together
     jobs_per_worker: int = 64  # grabbed and unfinished on one connection
-    unsent_bytes: int = 256 * MIB  # for one peer that does not read; it is cut beyond
+    connections: int = 20_000  # and never so many that descriptors run out
     wake_s: float = 1.0  # a woken worker has this long to grab before another is woken
+
+    unsent_bytes: int = 256 * MIB  # for one peer that does not read; it is cut beyond
+    unsent_high_bytes: int = 8 * MIB  # from here on nothing is read from it, and from those that produce for it
+    unread_s: float = 30.0  # a peer that stays over the high water for so long is cut
+    slow_s: float = 10.0  # a peer that is within a packet all this time must have sent `slow_bytes`, or is cut
+    slow_bytes: int = 100 * 1024
+    idle_s: float = 3600.0  # of a connection that neither registered a function nor waits for a job
+    guesses: int = 1000  # at unknown handles; after so many a connection is read from ten times a second
+
+
+@dataclass(frozen=True)
+class Keepalive:
+    """How a host that vanished without a word is noticed: by the defaults after 15 + 3 x 5 seconds."""
+
+    idle_s: int = 15
+    interval_s: int = 5
+    count: int = 3
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How one job server behaves. The defaults are those of `fleet server`."""
+
+    listen: Address = field(default_factory=lambda: Address())  # the host "" is every address of this machine
+    gateways: tuple[tuple[str, Address], ...] = ()  # other protocols by name, and where each is spoken
+    backlog: int = 1024  # connections the kernel keeps before they are accepted
+    keepalive: Keepalive | None = field(default_factory=Keepalive)  # None leaves it to the system
+    job_retries: int = -1  # how often a job may lose its worker: -1 any number, 0 never, N fails it at the Nth time
+    exceptions: bool = False  # every client gets WORK_EXCEPTION packets, not only those that asked for them
+    worker_wakeup: int = 1  # how many sleeping workers are woken for each job
+    handle_prefix: str = ""  # what handles begin with; "" is H:<host>
+    admin: Literal["local", "any"] = "local"  # from where text commands are taken that change something
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,9 @@ DOORS = {
 PURE = [
     "backoff.py",
     "protocol/*.py",
-    "jobserver/job.py",
-    "jobserver/broker.py",
-    "jobserver/session.py",
-    "jobserver/text.py",
+    *(f"jobserver/{name}.py" for name in ("agenda", "broker", "functions", "job", "patience", "refusal")),
+    *(f"jobserver/{name}.py" for name in ("session", "text", "wire")),
+    "jobserver/gateways/*.py",
     "client/conversation.py",
     "client/routing.py",
     "client/task.py",

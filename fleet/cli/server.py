@@ -12,6 +12,6 @@ def server(listen: options.Listen = DEFAULT_HOST, port: options.Port = DEFAULT_P
     Its first line is `listening HOST:PORT`. Ctrl-C or SIGTERM ends it. The queues are in memory.
     """
     from fleet.jobserver.server import run
-    from fleet.settings import Address
+    from fleet.settings import Address, ServerSettings
 
-    run(Address(listen, port), ready=lambda address: put(f"listening {address}"))
+    run(ServerSettings(listen=Address(listen, port)), ready=lambda server: put(f"listening {server.address}"))

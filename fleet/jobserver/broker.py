@@ -14,24 +14,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from hashlib import blake2b
-from heapq import heappop, heappush
 from typing import Final
 
+from fleet.jobserver.agenda import Agenda
+from fleet.jobserver.functions import Functions
 from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Job, Peer
+from fleet.jobserver.refusal import Refusal
 from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
 
 RELEASED_KEPT: Final = 64  # handles a worker held once that it may still send late results for
-
-
-class Refusal(Exception):
-    """A request that cannot be met; the peer is told `code` and `text` and its connection lives on."""
-
-    def __init__(self, code: bytes, text: bytes) -> None:
-        super().__init__(code, text)
-        self.code = code
-        self.text = text
+WALL_NS: Final = 1_000_000_000  # how often the wall clock is looked at while jobs wait for it: it may jump
 
 
 class Broker:
@@ -39,22 +33,31 @@ class Broker:
 
     Args:
         new_handle: makes a job handle, unique for ever, of at most 63 bytes.
-        limits: see `ServerLimits`.
+        limits, job_retries, worker_wakeup: see `ServerSettings`.
     """
 
-    def __init__(self, new_handle: Callable[[], bytes], limits: ServerLimits | None = None) -> None:
+    def __init__(
+        self,
+        new_handle: Callable[[], bytes],
+        limits: ServerLimits | None = None,
+        *,
+        job_retries: int = -1,
+        worker_wakeup: int = 1,
+    ) -> None:
         self.limits = limits or ServerLimits()
-        self.functions: dict[bytes, Function] = {}
+        self.functions = Functions(self.limits)
         self.jobs: dict[bytes, Job] = {}  # live jobs by handle
         self.peers: dict[Peer, None] = {}
         self.queued_bytes = 0  # workloads of all live jobs
         self._new_handle = new_handle
+        self._job_retries = job_retries
+        self._worker_wakeup = worker_wakeup
         self._wake_ns = round(self.limits.wake_s * 1e9)
         self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
-        self._by_unique: dict[bytes, dict[Job, None]] = {}
         self._turn = 0
         self._wakes: deque[tuple[int, Peer]] = deque()  # (when it was sent, to whom), oldest first
-        self._deadlines: list[tuple[int, bytes]] = []  # heap of (when, handle); stale entries are skipped
+        self._deadlines = Agenda()  # running jobs by when their worker's time is over; ns, monotonic
+        self._later = Agenda()  # jobs by when they may begin; seconds since 1970
 
     def __repr__(self) -> str:
         return f"<Broker {len(self.jobs)} jobs, {len(self.functions)} functions, {len(self.peers)} peers>"
@@ -79,7 +82,7 @@ class Broker:
 
     def can_do(self, peer: Peer, name: bytes, now: int, timeout_ns: int = 0) -> None:
         """The worker takes jobs of function `name`; each may take `timeout_ns` there, 0 for as long as it likes."""
-        function = self._function(name)
+        function = self.functions.named(name)
         if function not in peer.functions and len(peer.functions) >= self.limits.functions_per_worker:
             raise Refusal(b"TOO_MANY_FUNCTIONS", b"A worker may register %d functions" % len(peer.functions))
         peer.functions[function] = None
@@ -129,13 +132,12 @@ class Broker:
             del self._ready[priority][function]
         self._turn += 1
         function.turn = self._turn
+        function.queued -= 1
         function.running += 1
         job.worker = peer
         peer.holding[job.handle] = job
-        timeout_ns = function.workers[peer]
-        job.deadline = now + timeout_ns if timeout_ns else 0
-        if timeout_ns:
-            heappush(self._deadlines, (job.deadline, job.handle))
+        if timeout_ns := function.workers[peer]:
+            self._deadlines.set(job, now + timeout_ns)
         return job
 
     def _next_function(self, peer: Peer) -> tuple[Function | None, int]:
@@ -173,7 +175,7 @@ class Broker:
 
     def _wake(self, function: Function, now: int) -> None:
         """Wake as many sleepers as there are jobs that nobody was woken for yet."""
-        while function.sleepers and function.queued > function.woken:
+        while function.sleepers and function.queued * self._worker_wakeup > function.woken:
             peer = next(iter(function.sleepers))
             self._rise(peer)
             peer.woken_for, peer.woken_at = function, now
@@ -201,22 +203,36 @@ class Broker:
         *,
         priority: int = NORMAL,
         background: bool = False,
+        reducer: bytes = b"",
+        epoch_s: int = 0,
     ) -> Job:
         """Queue a job, or attach to the live one of the same function and unique. An empty unique never attaches.
 
         The unique ``-`` stands for the workload itself: equal workloads attach.
+
+        Args:
+            background: nobody waits for it; it runs to its end whoever leaves.
+            reducer: see `Job`.
+            epoch_s: not before so many seconds since 1970.
 
         Raises:
             Refusal: a name is too long, or a queue is full.
         """
         if len(unique) > self.limits.unique_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
-        function = self._function(name)
+        if len(reducer) > self.limits.function_bytes:
+            raise Refusal(b"ARGUMENT_TOO_LARGE", b"Reducer name too large")
+        function = self.functions.named(name)
         key = _coalescing_key(unique, workload)
         job = function.uniques.get(key) if key else None
         if job is None:
             job = self._create(function, unique, key, workload, priority)
-            self._enqueue(job, now)
+            job.reducer = reducer
+            if epoch_s > 0:
+                function.waiting += 1
+                self._later.set(job, epoch_s)
+            else:
+                self._enqueue(job, now)
         if background:
             job.background = True  # from now on it runs to its end, whoever leaves
         else:
@@ -226,7 +242,10 @@ class Broker:
 
     def _create(self, function: Function, unique: bytes, key: bytes, workload: Data, priority: int) -> Job:
         size = len(workload)
-        if len(self.jobs) >= self.limits.jobs or self.queued_bytes + size > self.limits.queued_bytes:
+        most = function.max_jobs[priority] or self.limits.jobs
+        if function.jobs >= most or len(self.jobs) >= self.limits.jobs:
+            raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
+        if self.queued_bytes + size > self.limits.queued_bytes:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
         job = Job(self._new_handle(), function, unique, key, workload)
         job.priority = priority
@@ -234,21 +253,22 @@ class Broker:
         self.queued_bytes += size
         if key:
             function.uniques[key] = job
-        if unique:
-            self._by_unique.setdefault(unique, {})[job] = None
         return job
 
     def find_unique(self, unique: bytes) -> Job | None:
-        """The oldest live job with this unique, in any function."""
-        return next(iter(self._by_unique.get(unique, ())), None)
+        """A live job with this unique, in any function."""
+        if unique:
+            for function in self.functions.values():
+                if job := function.uniques.get(unique):
+                    return job
+        return None
 
     def cancel(self, handle: bytes) -> bool:
         """End a job as failed; a worker that runs it is not told and its result is swallowed. False: no such job."""
         job = self.jobs.get(handle)
         if job is None:
             return False
-        self._end(job)
-        self._tell(job, WORK_FAIL, b"")
+        self._fail(job)
         return True
 
     # -- results ----------------------------------------------------------------------------------------------
@@ -285,6 +305,7 @@ class Broker:
     def _enqueue(self, job: Job, now: int) -> None:
         function = job.function
         function.queues[job.priority][job.handle] = job
+        function.queued += 1
         self._ready[job.priority][function] = None
         self._wake(function, now)
 
@@ -294,15 +315,19 @@ class Broker:
         assert peer is not None
         job.worker = None
         job.function.running -= 1
+        self._deadlines.drop(job)
         del peer.holding[job.handle]
         peer.released[job.handle] = None
         if len(peer.released) > RELEASED_KEPT:
             peer.released.popitem(last=False)
 
     def _put_back(self, job: Job, now: int) -> None:
-        """A running job goes to the tail of its queue, unless nobody wants it any more."""
-        self._release(job)
+        """A running job that lost its worker goes to the tail of its queue, if it is wanted and may try again."""
         job.retries += 1
+        if 0 <= self._job_retries <= job.retries:
+            self._fail(job)
+            return
+        self._release(job)
         job.numerator = job.denominator = 0
         if job.background or job.listeners:
             self._enqueue(job, now)
@@ -310,25 +335,36 @@ class Broker:
             self._forget(job)
 
     def _drop_if_unwanted(self, job: Job) -> None:
-        """A queued job that only needed a listener, and has none left, is dropped; a running one goes on."""
+        """A job that only needed a listener, and has none left, is dropped; a running one goes on."""
         if job.worker is None and not job.listeners and not job.background:
-            self._unqueue(job)
+            self._withdraw(job)
             self._forget(job)
 
     def _end(self, job: Job) -> None:
         if job.worker:
             self._release(job)
         else:
-            self._unqueue(job)
+            self._withdraw(job)
         self._forget(job)
         for listener in job.listeners:
             listener.listening.pop(job, None)
 
-    def _unqueue(self, job: Job) -> None:
-        queue = job.function.queues[job.priority]
+    def _fail(self, job: Job) -> None:
+        self._end(job)
+        self._tell(job, WORK_FAIL, b"")
+
+    def _withdraw(self, job: Job) -> None:
+        """Take a job that nobody holds out of its queue, or off the agenda."""
+        function = job.function
+        if job in self._later:
+            self._later.drop(job)
+            function.waiting -= 1
+            return
+        queue = function.queues[job.priority]
         del queue[job.handle]
+        function.queued -= 1
         if not queue:
-            del self._ready[job.priority][job.function]
+            del self._ready[job.priority][function]
 
     def _forget(self, job: Job) -> None:
         del self.jobs[job.handle]
@@ -336,47 +372,30 @@ class Broker:
         job.workload = b""
         if job.key:
             del job.function.uniques[job.key]
-        if job.unique:
-            same = self._by_unique[job.unique]
-            del same[job]
-            if not same:
-                del self._by_unique[job.unique]
-
-    # -- functions --------------------------------------------------------------------------------------------
-
-    def _function(self, name: bytes) -> Function:
-        function = self.functions.get(name)
-        if function is None:
-            if not 0 < len(name) <= self.limits.function_bytes:
-                text = b"A function name has 1 to %d bytes" % self.limits.function_bytes
-                raise Refusal(b"ARGUMENT_TOO_LARGE" if name else b"INVALID_ARGUMENT", text)
-            if len(self.functions) >= self.limits.functions:
-                self._drop_idle_functions()
-            function = self.functions[name] = Function(name)
-        return function
-
-    def _drop_idle_functions(self) -> None:
-        """Names are kept so that `status` shows a function that lost its workers, until there are too many."""
-        for name, function in list(self.functions.items()):
-            if not (function.workers or function.running or function.queued):
-                del self.functions[name]
-        if len(self.functions) >= self.limits.functions:
-            raise Refusal(b"TOO_MANY_FUNCTIONS", b"The job server has %d functions" % len(self.functions))
 
     # -- time -------------------------------------------------------------------------------------------------
 
-    def tick(self, now: int) -> int | None:
-        """Do what is due at `now`; return nanoseconds until the next deadline, None when there is none."""
+    def tick(self, now: int, wall_s: float = 0.0) -> int | None:
+        """Do what is due at `now`, which is `wall_s` seconds since 1970; return nanoseconds until the next deadline.
+
+        None: there is none.
+        """
         while self._wakes and not self._wake_pending(*self._wakes[0], now):
             self._wakes.popleft()
-        while self._deadlines and not self._deadline_pending(*self._deadlines[0], now):
-            heappop(self._deadlines)
-        if not (self._wakes or self._deadlines):
-            return None
-        due = self._wakes[0][0] + self._wake_ns if self._wakes else self._deadlines[0][0]
-        if self._deadlines:
-            due = min(due, self._deadlines[0][0])
-        return max(0, due - now)
+        for job in self._deadlines.due(now):
+            self._put_back(job, now)
+        for job in self._later.due(int(wall_s)):
+            job.function.waiting -= 1
+            self._enqueue(job, now)
+        return self._next_due(now)
+
+    def _next_due(self, now: int) -> int | None:
+        waits = [WALL_NS] if self._later else []
+        if self._wakes:
+            waits.append(self._wakes[0][0] + self._wake_ns - now)
+        if (deadline := self._deadlines.next()) is not None:
+            waits.append(deadline - now)
+        return max(0, min(waits)) if waits else None
 
     def _wake_pending(self, sent: int, peer: Peer, now: int) -> bool:
         """Whether this wake-up still has time; if its time is over and the worker did not come, wake another."""
@@ -385,16 +404,6 @@ class Broker:
         if now < sent + self._wake_ns:
             return True
         self._came(peer, now)
-        return False
-
-    def _deadline_pending(self, when: int, handle: bytes, now: int) -> bool:
-        """Whether this job still has time; if its time at that worker is over, it goes back to its queue."""
-        job = self.jobs.get(handle)
-        if job is None or job.worker is None or job.deadline != when:
-            return False
-        if now < when:
-            return True
-        self._put_back(job, now)
         return False
 
 

@@ -17,11 +17,11 @@ PRIORITIES: Final = (HIGH, NORMAL, LOW)
 
 
 class Job:
-    """One piece of work, from its submit to its one final packet. It is queued or held by one worker, never both."""
+    """One piece of work, from its submit to its one final packet. It waits for its time, or is queued, or is held by
+    one worker: always one of these, never two."""
 
     __slots__ = (
         "background",
-        "deadline",
         "denominator",
         "function",
         "handle",
@@ -29,6 +29,7 @@ class Job:
         "listeners",
         "numerator",
         "priority",
+        "reducer",
         "retries",
         "unique",
         "worker",
@@ -41,11 +42,11 @@ class Job:
         self.unique = unique
         self.key = key  # what coalesces with it in its function; empty: nothing does
         self.workload = workload
+        self.reducer = b""  # the function for the parts of a map/reduce job; only its worker makes use of it
         self.priority: int = NORMAL
         self.background = False  # once true, the job no longer needs anybody who waits for it
         self.listeners: list[Peer] = []  # who gets its WORK_* packets, once for each submit that was attached
-        self.worker: Peer | None = None  # None: queued
-        self.deadline = 0  # ns, monotonic; 0 means none; read only while a worker holds the job
+        self.worker: Peer | None = None  # who holds it
         self.numerator = 0  # progress as last reported
         self.denominator = 0
         self.retries = 0  # how often it went back to its queue
@@ -58,13 +59,28 @@ class Job:
 class Function:
     """A function's queues, one for each priority, and the workers that can do it."""
 
-    __slots__ = ("name", "queues", "running", "sleepers", "turn", "uniques", "woken", "workers")
+    __slots__ = (
+        "max_jobs",
+        "name",
+        "queued",
+        "queues",
+        "running",
+        "sleepers",
+        "turn",
+        "uniques",
+        "waiting",
+        "woken",
+        "workers",
+    )
 
     def __init__(self, name: bytes) -> None:
         self.name = name
         # Ordered by arrival; keyed, because a job may leave from the middle when nobody waits for it any more.
         self.queues: tuple[OrderedDict[bytes, Job], ...] = tuple(OrderedDict() for _ in PRIORITIES)
+        self.queued = 0  # in all queues
         self.running = 0
+        self.waiting = 0  # for their time to come
+        self.max_jobs = [0 for _ in PRIORITIES]  # no new job of the priority at so many jobs in all; 0: no limit
         self.workers: dict[Peer, int] = {}  # to the time a job of it may take there, ns; 0 means no limit
         self.sleepers: OrderedDict[Peer, None] = OrderedDict()  # the longest asleep first
         self.woken = 0  # how many were sent a NOOP for it and have not come yet
@@ -72,9 +88,8 @@ class Function:
         self.uniques: dict[bytes, Job] = {}  # live jobs by coalescing key
 
     @property
-    def queued(self) -> int:
-        high, normal, low = self.queues
-        return len(high) + len(normal) + len(low)
+    def jobs(self) -> int:
+        return self.queued + self.running + self.waiting
 
     def __repr__(self) -> str:
         return f"<Function {self.name!r} {self.queued} queued, {self.running} running, {len(self.workers)} workers>"

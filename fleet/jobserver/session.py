@@ -1,94 +1,114 @@
 """One Gearman connection at the job server: packets and text lines in, broker calls, packets and text out.
 
 Rule 1: a request is answered before the next one is read, because clients match answers to requests by order.
-Rule 2: no I/O; bytes to send gather in `outbox`, and the session puts itself on the server's `dirty` list.
-Rule 3: a bad request gets an ERROR packet and the connection lives on; broken framing ends it.
+Rule 2: no I/O; bytes to send gather in `outbox`, and the session puts itself on the hub's `dirty` list. Rule 3: a bad
+request gets an ERROR packet and the connection lives on; broken framing, and what only a server may say, ends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+import re
+from collections.abc import Callable, Iterator
 
 from fleet.errors import ProtocolError
 from fleet.jobserver import text
-from fleet.jobserver.broker import Broker, Refusal
-from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
+from fleet.jobserver.job import HIGH, LOW, NORMAL, Job
 from fleet.jobserver.memory import unfilled
+from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.wire import Hub, Wire
 from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, encode, encode_head, packets
 from fleet.protocol.packets import REQ
 
 JOIN_BYTES = 16 * 1024  # data longer than this is not joined with its header, but sent from where it lies
+EPOCH_MOST = 2**63 - 1
+
+_NUMBER = re.compile(rb"-?[0-9.]{1,20}")  # some workers count in fractions
 
 Handler = Callable[["Session", tuple[Data, ...], int], None]
 
 
-class Session(Peer):
-    """The server's end of one connection.
+class _Over(Exception):
+    """Nothing more is read from this connection."""
 
-    Args:
-        broker: where its requests go.
-        dirty: sessions with something to send; the shell empties it once a turn.
-        label: its descriptor and address, for the `workers` table.
-    """
 
-    __slots__ = ("broker", "closing", "decoder", "dirty", "exceptions", "outbox")
+class Session(Wire):
+    """The server's end of one Gearman connection. The arguments are those of `Wire`."""
 
-    def __init__(self, broker: Broker, dirty: MutableMapping[Session, None], label: str = "-1 -") -> None:
-        super().__init__()
-        self.label = label
-        limits = broker.limits
-        self.broker = broker
-        self.dirty = dirty
-        self.decoder = Decoder(REQ, body_bytes=limits.packet_bytes, line_bytes=limits.line_bytes, allocate=unfilled)
-        self.outbox: list[Data] = []
-        self.exceptions = False  # the client asked for WORK_EXCEPTION packets
-        self.closing = False  # nothing more is read; the shell closes once the outbox is sent
-        broker.join(self)
+    __slots__ = ("decoder", "exceptions", "receiving")
 
-    def __repr__(self) -> str:
-        return f"<Session {self.label}: {len(self.functions)} functions, {len(self.holding)} jobs held>"
+    def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
+        super().__init__(hub, label, admin)
+        limits = hub.broker.limits
+        self.decoder = Decoder(
+            REQ, body_bytes=limits.packet_bytes, line_bytes=limits.line_bytes, allocate=self._allocate
+        )
+        self.receiving = 0  # bytes of the large packet that is on its way in
+        self.exceptions = hub.exceptions  # this client gets WORK_EXCEPTION packets
 
     # -- what the shell calls ---------------------------------------------------------------------------------
 
     def feed(self, data: Data, now: int) -> None:
-        """Bytes that were received anywhere; see `Decoder.room`."""
         self._handle(self.decoder.feed(data), now)
 
+    def room(self) -> memoryview | None:
+        return self.decoder.room()
+
     def filled(self, count: int, now: int) -> None:
-        """Bytes that were received into the decoder's room."""
         self._handle(self.decoder.filled(count), now)
 
+    @property
+    def midway(self) -> bool:
+        return self.decoder.midway
+
+    def cut(self, code: bytes, text: bytes) -> None:
+        self.send(packets.ERROR, code, text)
+        super().cut(code, text)
+
     def lost(self, now: int) -> None:
-        """The connection is gone."""
-        self.closing = True
-        self.outbox.clear()
-        self.broker.leave(self, now)
+        self._received()
+        super().lost(now)
 
     def _handle(self, arrived: Iterator[Packet], now: int) -> None:
         if self.closing:
             return
         try:
             for kind, args in arrived:
+                if self.receiving:
+                    self._received()
                 try:
                     HANDLERS[kind](self, args, now)
                 except Refusal as refusal:
                     self.send(packets.ERROR, refusal.code, refusal.text)
         except ProtocolError as error:
-            self.send(packets.ERROR, b"INVALID_PACKET", str(error).encode())
+            self.cut(b"INVALID_PACKET", str(error).encode())
+        except _Over:
             self.closing = True
+
+    def _allocate(self, size: int) -> bytearray:
+        """Room for a large packet, unless all that is on its way in is too much already."""
+        hub, limits = self.hub, self.broker.limits
+        if hub.receiving_bytes + size > limits.receiving_bytes:
+            raise ProtocolError(f"packets of {hub.receiving_bytes} bytes are on their way in already; try again later")
+        self.receiving = size
+        hub.receiving_bytes += size
+        return unfilled(size)
+
+    def _received(self) -> None:
+        self.hub.receiving_bytes -= self.receiving
+        self.receiving = 0
 
     # -- what it sends ----------------------------------------------------------------------------------------
 
     def send(self, kind: int, *args: bytes) -> None:
         self.outbox.append(encode(RES, kind, *args))
-        self.dirty[self] = None
+        self.hub.dirty[self] = None
 
     def send_data(self, kind: int, *args: bytes, data: Data) -> None:
         """A packet whose last argument may be large."""
         self.outbox.append(encode_head(RES, kind, *args, data_bytes=len(data)))
         if data:
             self.outbox.append(data)
-        self.dirty[self] = None
+        self.hub.dirty[self] = None
 
     def wake(self) -> None:
         self.send(packets.NOOP)
@@ -111,6 +131,28 @@ def _submit(priority: int, background: bool) -> Handler:
         job = session.broker.submit(
             session, bytes(function), bytes(unique), workload, now, priority=priority, background=background
         )
+        session.send(packets.JOB_CREATED, job.handle)
+
+    return handler
+
+
+def _submit_epoch(session: Session, args: tuple[Data, ...], now: int) -> None:
+    function, unique, epoch, workload = args
+    digits = bytes(epoch).strip()
+    epoch_s = int(digits[:20]) if digits.isdigit() else 0  # what is no number has come already, as in gearmand
+    if epoch_s > EPOCH_MOST:
+        raise Refusal(b"INVALID_ARGUMENT", b"SUBMIT_JOB_EPOCH takes seconds since 1970, in 63 bits")
+    job = session.broker.submit(
+        session, bytes(function), bytes(unique), workload, now, background=True, epoch_s=epoch_s
+    )
+    session.send(packets.JOB_CREATED, job.handle)
+
+
+def _submit_reduce(background: bool) -> Handler:
+    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+        function, unique, reducer, _, workload = args
+        names = bytes(function), bytes(unique)
+        job = session.broker.submit(session, *names, workload, now, background=background, reducer=bytes(reducer))
         session.send(packets.JOB_CREATED, job.handle)
 
     return handler
@@ -149,8 +191,19 @@ def _grab_job(session: Session, args: tuple[Data, ...], now: int) -> None:
 
 
 def _grab_job_uniq(session: Session, args: tuple[Data, ...], now: int) -> None:
-    """Also the answer to GRAB_JOB_ALL for a job without a reducer: libgearman expects no other."""
     if job := session.broker.grab(session, now):
+        session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
+    else:
+        session.send(packets.NO_JOB)
+
+
+def _grab_job_all(session: Session, args: tuple[Data, ...], now: int) -> None:
+    """A job without a reducer goes out as JOB_ASSIGN_UNIQ: libgearman expects no other."""
+    job = session.broker.grab(session, now)
+    if job and job.reducer:
+        names = job.handle, job.function.name, job.unique, job.reducer
+        session.send_data(packets.JOB_ASSIGN_ALL, *names, data=job.workload)
+    elif job:
         session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
     else:
         session.send(packets.NO_JOB)
@@ -173,7 +226,7 @@ def _work_fail(session: Session, args: tuple[Data, ...], now: int) -> None:
 
 def _work_status(session: Session, args: tuple[Data, ...], now: int) -> None:
     handle, numerator, denominator = map(bytes, args)
-    if len(numerator) > 20 or len(denominator) > 20:
+    if not (_NUMBER.fullmatch(numerator) and _NUMBER.fullmatch(denominator)):
         raise Refusal(b"INVALID_ARGUMENT", b"WORK_STATUS takes numbers of at most 20 digits")
     if not session.broker.progress(session, handle, numerator, denominator):
         raise Refusal(b"JOB_NOT_FOUND", b"Job given in work result not found")
@@ -187,7 +240,9 @@ def _status(job: Job | None) -> tuple[bytes, bytes, bytes, bytes]:
 
 def _get_status(session: Session, args: tuple[Data, ...], now: int) -> None:
     handle = bytes(args[0])
-    session.send(packets.STATUS_RES, handle, *_status(session.broker.jobs.get(handle)))
+    job = session.broker.jobs.get(handle)
+    session.guesses += job is None
+    session.send(packets.STATUS_RES, handle, *_status(job))
 
 
 def _get_status_unique(session: Session, args: tuple[Data, ...], now: int) -> None:
@@ -217,16 +272,25 @@ def _ignore(session: Session, args: tuple[Data, ...], now: int) -> None:
     """ALL_YOURS asks for nothing."""
 
 
-def _unexpected(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _not_supported(session: Session, args: tuple[Data, ...], now: int) -> None:
     raise Refusal(b"INVALID_COMMAND", b"Command not expected")
 
 
+def _only_a_server_says(session: Session, args: tuple[Data, ...], now: int) -> None:
+    session.send(packets.ERROR, b"INVALID_COMMAND", b"Command not expected")
+    raise _Over
+
+
 def _text(session: Session, args: tuple[Data, ...], now: int) -> None:
-    session.outbox.append(text.answer(session.broker, bytes(args[0])))
-    session.dirty[session] = None
+    line = bytes(args[0])
+    session.outbox.append(text.answer(session, line))
+    session.hub.dirty[session] = None
+    if text.is_foreign(line):
+        raise _Over
 
 
-HANDLERS: dict[int, Handler] = dict.fromkeys(SHAPES, _unexpected) | {
+HANDLERS: dict[int, Handler] = {
+    **{kind: _only_a_server_says if shape.senders == "J" else _not_supported for kind, shape in SHAPES.items()},
     TEXT: _text,
     packets.CAN_DO: _can_do,
     packets.CAN_DO_TIMEOUT: _can_do_timeout,
@@ -236,7 +300,7 @@ HANDLERS: dict[int, Handler] = dict.fromkeys(SHAPES, _unexpected) | {
     packets.PRE_SLEEP: _pre_sleep,
     packets.GRAB_JOB: _grab_job,
     packets.GRAB_JOB_UNIQ: _grab_job_uniq,
-    packets.GRAB_JOB_ALL: _grab_job_uniq,
+    packets.GRAB_JOB_ALL: _grab_job_all,
     packets.ALL_YOURS: _ignore,
     packets.SUBMIT_JOB: _submit(NORMAL, background=False),
     packets.SUBMIT_JOB_BG: _submit(NORMAL, background=True),
@@ -244,6 +308,9 @@ HANDLERS: dict[int, Handler] = dict.fromkeys(SHAPES, _unexpected) | {
     packets.SUBMIT_JOB_HIGH_BG: _submit(HIGH, background=True),
     packets.SUBMIT_JOB_LOW: _submit(LOW, background=False),
     packets.SUBMIT_JOB_LOW_BG: _submit(LOW, background=True),
+    packets.SUBMIT_JOB_EPOCH: _submit_epoch,
+    packets.SUBMIT_REDUCE_JOB: _submit_reduce(background=False),
+    packets.SUBMIT_REDUCE_JOB_BACKGROUND: _submit_reduce(background=True),
     packets.WORK_STATUS: _work_status,
     packets.WORK_COMPLETE: _work(packets.WORK_COMPLETE, b"Job given in work result not found"),
     packets.WORK_FAIL: _work_fail,

@@ -1,66 +1,97 @@
 """The text commands: what gearadmin, monitoring scripts and a person with netcat ask.
 
-Each command takes the broker and the words behind it, and returns its whole answer, which leaves in one write.
+Each command takes the asking connection and the words, and returns its whole answer, which leaves in one write. The
+sentences are gearmand's to the letter, since scripts read them; `jobs` and `clients` are the Perl server's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Final
 
-from fleet.jobserver.broker import Broker
-from fleet.jobserver.job import Job
+from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
+from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.wire import Wire
 from fleet.protocol import admin
 from fleet.version import __version__
 
-MAX_WORDS = 5  # as in gearmand
+MAX_WORDS: Final = 5  # as in gearmand
+# What other protocols begin with: browsers, ssh, mail and Redis clients that were sent to the wrong port.
+_FOREIGN: Final = re.compile(rb"[A-Za-z]+ \S+ HTTP/\d|SSH-|(EHLO|HELO|PING)\b|\*\d", re.IGNORECASE)
+
+Command = Callable[[Wire, list[bytes]], bytes]
 
 
-def answer(broker: Broker, line: bytes) -> bytes:
+def answer(asker: Wire, line: bytes) -> bytes:
     """The answer to one line of text."""
     words = admin.words(line)
-    command = COMMANDS.get(words[0].lower())
+    name = words[0].lower()
+    command = COMMANDS.get(name)
     if command is None or len(words) > MAX_WORDS:
         return admin.unknown_command(words[0])
-    return command(broker, words)
+    if name in CHANGING and not asker.admin:
+        return admin.err("PERMISSION_DENIED", f"{name.decode()} is taken from this machine only")
+    try:
+        return command(asker, words)
+    except Refusal as refusal:
+        return admin.err(refusal.code.decode(), refusal.text.decode())
 
 
-def _version(broker: Broker, words: list[bytes]) -> bytes:
+def is_foreign(line: bytes) -> bool:
+    """Whether this is the greeting of another protocol, of which nothing good will follow."""
+    return _FOREIGN.match(line) is not None
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+def _version(asker: Wire, words: list[bytes]) -> bytes:
     return admin.ok(__version__)
 
 
-def _status(broker: Broker, words: list[bytes]) -> bytes:
+def _getpid(asker: Wire, words: list[bytes]) -> bytes:
+    return admin.ok(str(asker.hub.pid))
+
+
+def _verbose(asker: Wire, words: list[bytes]) -> bytes:
+    return admin.ok(asker.hub.verbose)
+
+
+def _status(asker: Wire, words: list[bytes]) -> bytes:
     """name, all jobs, running jobs, workers"""
-    return admin.table(
-        (admin.printable(name), f.queued + f.running, f.running, len(f.workers))
-        for name, f in sorted(broker.functions.items())
-    )
+    functions = sorted(asker.broker.functions.items())
+    return admin.table((admin.printable(name), f.jobs, f.running, len(f.workers)) for name, f in functions)
 
 
-def _priority_status(broker: Broker, words: list[bytes]) -> bytes:
-    """name, queued at high, normal and low priority, workers"""
-    return admin.table(
-        (admin.printable(name), *map(len, f.queues), len(f.workers)) for name, f in sorted(broker.functions.items())
-    )
+def _priority_status(asker: Wire, words: list[bytes]) -> bytes:
+    """name, queued at high, normal and low priority, workers; what waits for its time has normal priority"""
+    rows = []
+    for name, f in sorted(asker.broker.functions.items()):
+        high, normal, low = map(len, f.queues)
+        rows.append((admin.printable(name), high, normal + f.waiting, low, len(f.workers)))
+    return admin.table(rows)
 
 
-def _workers(broker: Broker, words: list[bytes]) -> bytes:
+def _workers(asker: Wire, words: list[bytes]) -> bytes:
     """descriptor, address, client id, a colon, functions: a line for every connection"""
     lines = []
-    for peer in broker.peers:
+    for peer in asker.broker.peers:
         functions = b"".join(b" " + admin.printable(function.name) for function in peer.functions)
         who, client_id = peer.label.encode(), admin.printable(peer.client_id)
         lines.append(b"%s %s :%s\n" % (who, client_id, functions))
     return b"".join(lines) + admin.END
 
 
-def _show(broker: Broker, words: list[bytes]) -> bytes:
+def _show(asker: Wire, words: list[bytes]) -> bytes:
     if len(words) < 2:
         return admin.unknown_command(words[0])
     what = [word.lower() for word in words[1:]]
+    jobs = asker.broker.jobs.values()
     if what == [b"jobs"]:
-        return admin.table(map(_job_row, broker.jobs.values()))
+        return admin.table(map(_job_row, jobs))
     if what == [b"unique", b"jobs"]:
-        return admin.table((admin.printable(job.unique),) for job in broker.jobs.values())
+        return admin.table((admin.printable(job.unique),) for job in jobs)
     return admin.err("UNKNOWN_SHOW_ARGUMENTS")
 
 
@@ -69,19 +100,84 @@ def _job_row(job: Job) -> tuple[bytes, int, int, int]:
     return job.handle, job.retries, int(not (job.background or job.listeners)), int(job.background)
 
 
-def _cancel(broker: Broker, words: list[bytes]) -> bytes:
+def _jobs(asker: Wire, words: list[bytes]) -> bytes:
+    """function, unique, the address of its worker, how many wait for it"""
+    rows = ((*_job_words(job), len(job.listeners)) for job in asker.broker.jobs.values())
+    return admin.table(rows)
+
+
+def _clients(asker: Wire, words: list[bytes]) -> bytes:
+    """The address of every connection, and below it the jobs it waits for: function, unique, worker."""
+    lines = []
+    for peer in asker.broker.peers:
+        lines.append(_address(peer))
+        lines += [b"\t" + b"\t".join(_job_words(job)) for job in peer.listening]
+    return b"".join(line + b"\n" for line in lines) + admin.END
+
+
+def _job_words(job: Job) -> tuple[bytes, bytes, bytes]:
+    names = admin.printable(job.function.name), admin.printable(job.unique)
+    return (*names, _address(job.worker) if job.worker else b"-")
+
+
+def _address(peer: Peer) -> bytes:
+    return peer.label.partition(" ")[2].encode()
+
+
+# -- changing ---------------------------------------------------------------------------------------------------
+
+
+def _cancel(asker: Wire, words: list[bytes]) -> bytes:
     if len(words) < 3:
         return admin.unknown_command(words[0])
     if words[1].lower() != b"job":
         return admin.err("UNKNOWN_ERROR")
-    return admin.OK if broker.cancel(words[2]) else admin.err("UNKNOWN_JOB")
+    return admin.OK if asker.broker.cancel(words[2]) else admin.err("UNKNOWN_JOB")
 
 
-COMMANDS: dict[bytes, Callable[[Broker, list[bytes]], bytes]] = {
-    b"version": _version,
-    b"status": _status,
-    b"prioritystatus": _priority_status,
-    b"workers": _workers,
-    b"show": _show,
+def _create(asker: Wire, words: list[bytes]) -> bytes:
+    if len(words) < 3 or words[1].lower() != b"function":
+        return admin.incomplete(words[0])
+    asker.broker.functions.named(words[2])
+    return admin.OK
+
+
+def _drop(asker: Wire, words: list[bytes]) -> bytes:
+    if len(words) < 3 or words[1].lower() != b"function":
+        return admin.incomplete(words[0])
+    try:
+        dropped = asker.broker.functions.drop(words[2])
+    except Refusal as busy:
+        return b"ERR %s\r\n" % busy.text
+    return admin.OK if dropped else b"ERR function not found\r\n"
+
+
+def _maxqueue(asker: Wire, words: list[bytes]) -> bytes:
+    """``maxqueue F``: no limit; ``maxqueue F N``: one for all priorities; ``maxqueue F HIGH NORMAL LOW``"""
+    if len(words) not in (2, 3, 5):
+        return admin.incomplete(words[0])
+    numbers = words[2:]
+    if not all(number.removeprefix(b"-").isdigit() and len(number) <= 10 for number in numbers):
+        return admin.err("INVALID_ARGUMENTS", "maxqueue takes numbers of jobs")
+    most = [max(0, int(number)) for number in numbers] or [0]
+    function = asker.broker.functions.named(words[1])
+    function.max_jobs[HIGH], function.max_jobs[NORMAL], function.max_jobs[LOW] = most if len(most) == 3 else most * 3
+    return admin.OK
+
+
+COMMANDS: Final[dict[bytes, Command]] = {
     b"cancel": _cancel,
+    b"clients": _clients,
+    b"create": _create,
+    b"drop": _drop,
+    b"getpid": _getpid,
+    b"jobs": _jobs,
+    b"maxqueue": _maxqueue,
+    b"prioritystatus": _priority_status,
+    b"show": _show,
+    b"status": _status,
+    b"verbose": _verbose,
+    b"version": _version,
+    b"workers": _workers,
 }
+CHANGING: Final = frozenset({b"cancel", b"create", b"drop", b"maxqueue"})

@@ -40,6 +40,11 @@ class Decoder:
         self._held = b""  # an incomplete packet or line, from its first byte
         self._body: _LargeBody | None = None
 
+    @property
+    def midway(self) -> bool:
+        """A packet or line has begun and is not complete."""
+        return bool(self._held) or self._body is not None
+
     def room(self) -> memoryview | None:
         """Where the next bytes belong if a large body is being received; None: receive anywhere and `feed`."""
         return self._body.room() if self._body is not None else None

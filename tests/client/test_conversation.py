@@ -12,6 +12,7 @@ from fleet.client.conversation import Conversation
 from fleet.client.task import Priority, StatusRequest, TaskState
 from fleet.errors import JobFailed, QueueFull, ServerRefused
 from fleet.jobserver.session import Session
+from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, Decoder, encode, packets
 from tests.jobserver.test_broker import make_broker
 
@@ -28,8 +29,8 @@ class Wire:
     def __init__(self) -> None:
         broker = make_broker()
         self.client = Conversation(1 << 20)
-        self.session = Session(broker, {})
-        self.worker = Session(broker, {})
+        self.session = Session(Hub(broker))
+        self.worker = Session(Hub(broker))
         self.decoder = Decoder(RES, body_bytes=1 << 20)
         self.work(packets.CAN_DO, b"f")
 

@@ -10,8 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from fleet.jobserver.broker import Broker, Refusal
+from fleet.jobserver.broker import Broker
 from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
+from fleet.jobserver.refusal import Refusal
 from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
@@ -39,9 +40,14 @@ class Recorder(Peer):
         self.heard.append((kind, job.handle, bytes(data)))
 
 
-def make_broker(**limits: Any) -> Broker:
+def make_broker(*, job_retries: int = -1, worker_wakeup: int = 1, **limits: Any) -> Broker:
     numbers = itertools.count(1)
-    return Broker(lambda: b"H:test:%d" % next(numbers), ServerLimits(**limits))
+    return Broker(
+        lambda: b"H:test:%d" % next(numbers),
+        ServerLimits(**limits),
+        job_retries=job_retries,
+        worker_wakeup=worker_wakeup,
+    )
 
 
 @pytest.fixture
@@ -150,6 +156,15 @@ def test_registering_while_asleep_wakes_for_a_waiting_job(broker: Broker) -> Non
     broker.submit(peer(broker), b"f", b"", b"", 0)
     broker.can_do(worker, b"f", 0)
     assert worker.noops == 1
+
+
+def test_more_workers_than_jobs_are_woken_where_that_is_asked_for() -> None:
+    broker = make_broker(worker_wakeup=2)
+    workers = [peer(broker, b"f") for _ in range(5)]
+    for worker in workers:
+        broker.sleep(worker, 0)
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    assert [w.noops for w in workers] == [1, 1, 0, 0, 0]
 
 
 # -- coalescing and who waits ---------------------------------------------------------------------------------
@@ -286,6 +301,76 @@ def test_w18_results_for_strangers_jobs_change_nothing(broker: Broker) -> None:
     assert client.heard == [(WORK_EXCEPTION, job.handle, b"why")]
 
 
+@pytest.mark.parametrize(("job_retries", "attempts"), [(0, 1), (1, 1), (2, 2), (5, 5)])
+@pytest.mark.parametrize("background", [False, True])
+def test_a_job_that_lost_all_its_workers_fails(job_retries: int, attempts: int, background: bool) -> None:
+    broker = make_broker(job_retries=job_retries)
+    client = peer(broker)
+    job = broker.submit(client, b"f", b"u", b"", 0, background=background)
+    for _ in range(attempts):
+        worker = peer(broker, b"f")
+        assert grabbed(broker, worker) is job
+        broker.leave(worker, 0)
+    assert not broker.jobs
+    assert client.heard == ([] if background else [(WORK_FAIL, job.handle, b"")])
+    assert not client.listening
+    assert broker.submit(client, b"f", b"u", b"", 0) is not job
+
+
+def test_a_timed_out_attempt_counts_as_a_lost_worker() -> None:
+    broker = make_broker(job_retries=1)
+    client, slow = peer(broker), Recorder(broker)
+    broker.can_do(slow, b"f", 0, timeout_ns=SECOND)
+    job = broker.submit(client, b"f", b"", b"", 0)
+    grabbed(broker, slow)
+    broker.tick(SECOND)
+    assert client.heard == [(WORK_FAIL, job.handle, b"")]
+    assert broker.work(slow, WORK_COMPLETE, job.handle, b"late")
+    assert client.heard == [(WORK_FAIL, job.handle, b"")]
+
+
+# -- later ----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_for_later_is_nobodys_until_its_time_has_come(broker: Broker) -> None:
+    worker = peer(broker, b"f")
+    broker.sleep(worker, 0)
+    later = broker.submit(peer(broker), b"f", b"", b"", 0, background=True, epoch_s=100)
+    assert worker.noops == 0
+    assert broker.tick(0, 99.9) == SECOND  # the wall clock may jump, so it is looked at again
+    assert broker.grab(worker, 0) is None
+    broker.sleep(worker, 0)
+    assert broker.tick(SECOND, 100.0) == SECOND  # now for the worker that was woken
+    assert worker.noops == 1
+    assert broker.grab(worker, SECOND) is later
+    assert broker.tick(SECOND, 100.0) is None
+
+
+def test_a_job_for_the_past_runs_at_once(broker: Broker) -> None:
+    broker.submit(peer(broker), b"f", b"", b"", 0, background=True, epoch_s=5)
+    broker.tick(0, 100.0)
+    assert broker.functions[b"f"].queued == 1
+
+
+def test_jobs_for_later_keep_their_order_and_leave_when_cancelled(broker: Broker) -> None:
+    client = peer(broker)
+    jobs = [broker.submit(client, b"f", b"", b"", 0, background=True, epoch_s=when) for when in (7, 5, 5, 6)]
+    assert broker.functions[b"f"].jobs == 4
+    broker.cancel(jobs[3].handle)
+    broker.tick(0, 50.0)
+    worker = peer(broker, b"f")
+    assert [grabbed(broker, worker) for _ in range(3)] == [jobs[1], jobs[2], jobs[0]]
+    assert broker.functions[b"f"].jobs == 3
+
+
+def test_a_submit_onto_a_job_for_later_waits_with_it(broker: Broker) -> None:
+    client = peer(broker)
+    later = broker.submit(client, b"f", b"u", b"", 0, background=True, epoch_s=100)
+    assert broker.submit(client, b"f", b"u", b"", 0) is later
+    broker.leave(client, 0)
+    assert later.handle in broker.jobs
+
+
 # -- limits ---------------------------------------------------------------------------------------------------
 
 
@@ -342,10 +427,10 @@ class BrokerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.broker = make_broker(jobs=30, jobs_per_worker=3)
+        self.broker = make_broker(jobs=30, jobs_per_worker=3, job_retries=3)
         self.now = 0
-        self.submits = 0
         self.backgrounds: set[bytes] = set()
+        self.retries: dict[bytes, int] = {}  # as last seen, by handle
         self.ended: set[bytes] = set()
 
     @rule(target=peers)
@@ -372,6 +457,18 @@ class BrokerMachine(RuleBasedStateMachine):
             return
         if bg:
             self.backgrounds.add(job.handle)
+
+    @rule(peer=peers, name=NAMES, unique=UNIQUES, in_s=st.sampled_from([-5, 0, 1, 3]))
+    def submit_for_later(self, peer: Recorder, name: bytes, unique: bytes, in_s: int) -> None:
+        when = max(1, int(self.wall()) + in_s)
+        try:
+            job = self.broker.submit(peer, name, unique, b"work", self.now, background=True, epoch_s=when)
+        except Refusal:
+            return
+        self.backgrounds.add(job.handle)
+
+    def wall(self) -> float:
+        return self.now / SECOND
 
     @rule(peer=peers)
     def grab(self, peer: Recorder) -> None:
@@ -400,18 +497,21 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.1, 0.6, 1.0, 2.5]))
     def wait(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
-        due = self.broker.tick(self.now)
+        due = self.broker.tick(self.now, self.wall())
         assert due is None or due > 0
 
     @invariant()
     def every_live_job_is_in_exactly_one_place(self) -> None:
         queued = [job for f in self.broker.functions.values() for queue in f.queues for job in queue.values()]
         held = [job for peer in self.broker.peers for job in peer.holding.values()]
-        assert sorted(job.handle for job in queued + held) == sorted(self.broker.jobs)
+        waiting = [job for job in self.broker.jobs.values() if job in self.broker._later]
+        assert sorted(job.handle for job in queued + held + waiting) == sorted(self.broker.jobs)
         assert all(job.worker is None for job in queued)
         assert all(job.worker is not None for job in held)
         for function in self.broker.functions.values():
             assert function.running == sum(job.function is function for job in held)
+            assert function.queued == sum(job.function is function for job in queued)
+            assert function.waiting == sum(job.function is function for job in waiting)
         assert self.broker.queued_bytes == sum(len(job.workload) for job in self.broker.jobs.values())
 
     @invariant()
@@ -423,13 +523,15 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_wake_up_that_nobody_answers_lasts_a_second_at_most(self) -> None:
-        self.broker.tick(self.now)
+        self.broker.tick(self.now, self.wall())
         for peer in self.broker.peers:
             assert peer.woken_for is None or self.now < peer.woken_at + SECOND
 
     @invariant()
-    def background_jobs_are_never_lost(self) -> None:
-        assert self.backgrounds - self.ended <= set(self.broker.jobs)
+    def background_jobs_end_only_by_a_result_or_after_all_their_retries(self) -> None:
+        self.retries |= {job.handle: job.retries for job in self.broker.jobs.values()}
+        gone = self.backgrounds - self.ended - set(self.broker.jobs)
+        assert all(self.retries[handle] >= 2 for handle in gone)
 
     @invariant()
     def listeners_and_their_jobs_know_each_other(self) -> None:
@@ -446,8 +548,9 @@ class BrokerMachine(RuleBasedStateMachine):
     def every_one_hears_of_an_end_once_for_each_submit(self) -> None:
         for peer in self.broker.peers:
             assert isinstance(peer, Recorder)
-            finals = [news[1] for news in peer.heard if news[0] in FINAL]
-            assert set(finals) <= self.ended
+            for kind, handle, _ in (news for news in peer.heard if news[0] in FINAL):
+                assert handle in self.ended or (kind == WORK_FAIL and self.retries[handle] >= 2)
+                assert handle not in self.broker.jobs
 
 
 TestBrokerMachine = BrokerMachine.TestCase

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 
-from fleet.jobserver.server import handle_maker
 from fleet.protocol import REQ, Packet, encode, packets
 from fleet.settings import Address
 from tests.conftest import listening
@@ -105,11 +104,3 @@ def test_a_taken_port_is_a_clear_error(spawn: Callable[..., Program], server: Ad
         f"fleet: cannot listen on 127.0.0.1:{server.port}: address already in use; "
         "stop what uses the port or choose another with --port"
     )
-
-
-def test_handles_are_short_unique_and_say_the_host() -> None:
-    make = handle_maker("a-very-long-host-name-indeed.example.org")
-    handles = {make() for _ in range(2000)}
-    assert len(handles) == 2000
-    assert all(h.startswith(b"H:a-very-long-host-nam:") and len(h) <= 63 for h in handles)
-    assert handles.isdisjoint(handle_maker("a-very-long-host-name-indeed")() for _ in range(2000))

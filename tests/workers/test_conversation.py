@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fleet.errors import ProtocolError
 from fleet.jobserver.session import Session
+from fleet.jobserver.wire import Hub
 from fleet.protocol import RES, encode, packets
 from fleet.workers.conversation import Assigned, Conversation, Event, Refused, Told
 from tests.jobserver.test_broker import make_broker, peer
@@ -20,7 +21,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.broker = make_broker()
-        self.session = Session(self.broker, {})
+        self.session = Session(Hub(self.broker))
         self.worker = Conversation(1 << 20)
         self.client = peer(self.broker)
 

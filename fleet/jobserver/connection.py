@@ -1,0 +1,172 @@
+"""One peer's socket: it moves bytes between the transport and the wire that is spoken on it.
+
+Rule 1: nothing is decided here but what keeps one peer from harming the others: how much waits for it, how long, and
+who is not read from meanwhile. Rule 2: whoever produces for a peer that does not read is held up until it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, cast
+
+from fleet.jobserver.log import log
+from fleet.jobserver.session import JOIN_BYTES
+from fleet.jobserver.wire import Hub, Wire
+from fleet.settings import Keepalive
+
+if TYPE_CHECKING:
+    from fleet.jobserver.server import JobServer
+
+# The kernel's send buffer for each peer. Its default grows to megabytes, which pushes a large payload out of the
+# processor's cache between the copy in and the copy out; see docs/performance.md.
+SEND_BUFFER_BYTES: Final = 192 * 1024
+GUESSING_PAUSE_S: Final = 0.1
+
+Speak = Callable[[Hub, str, bool], Wire]
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A connection of `server` on which `speak`, a class below `Wire`, is spoken."""
+
+    transport: asyncio.Transport
+    wire: Wire
+
+    def __init__(self, server: JobServer, speak: Speak) -> None:
+        self.received = 0  # bytes, ever
+        self.last_read = 0  # ns, monotonic
+        self._server = server
+        self._limits = server.settings.limits
+        self._speak = speak
+        self._in_room = False  # the last buffer handed out was the wire's own
+        self._ended = False  # the peer sends no more
+        self._holds = 0  # reasons not to read from it
+        self._held_up: dict[Connection, None] = {}  # who is not read from until this one reads
+        self._unread: asyncio.TimerHandle | None = None  # runs while too much waits for it
+
+    @property
+    def midway(self) -> bool:
+        return self.wire.midway
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by descent
+        self.transport.set_write_buffer_limits(high=self._limits.unsent_high_bytes)
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        _keep_alive(sock, self._server.settings.keepalive)
+        host = (transport.get_extra_info("peername") or ("-",))[0]
+        self.last_read = time.monotonic_ns()
+        admin = self._server.settings.admin == "any" or _is_local(host)
+        self.wire = self._speak(self._server.hub, f"{sock.fileno()} {host}", admin)
+        self._server.joined(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        room = self.wire.room()
+        self._in_room = room is not None
+        return self._server.scratch if room is None else room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        wire = self.wire
+        self.received += nbytes
+        self.last_read = now = time.monotonic_ns()
+        if self._in_room:
+            wire.filled(nbytes, now)
+        else:
+            wire.feed(self._server.scratch[:nbytes], now)
+        self._server.turn(now, self)
+        if wire.midway:
+            self._server.watch(self, now)
+        if wire.guesses >= self._limits.guesses:
+            wire.guesses = 0
+            self.hold()
+            asyncio.get_running_loop().call_later(GUESSING_PAUSE_S, self.release)
+
+    def flush(self, producer: Connection | None) -> None:
+        """Send what the wire has, joined if it is small. `producer` is who made it say so."""
+        wire = self.wire
+        outbox, wire.outbox = wire.outbox, []
+        if len(outbox) == 1:
+            self.transport.write(outbox[0])
+        elif sum(map(len, outbox)) <= JOIN_BYTES:
+            self.transport.write(b"".join(outbox))
+        else:
+            self.transport.writelines(outbox)
+        if self._unread:
+            self._hold_up(producer)
+        if wire.closing or (self._ended and not wire.owed):
+            self.transport.close()
+
+    def _hold_up(self, producer: Connection | None) -> None:
+        if self.transport.get_write_buffer_size() > self._limits.unsent_bytes:
+            self.drop("it does not read, and too much waits for it")
+        elif producer not in (None, self) and producer not in self._held_up:
+            self._held_up[producer] = None
+            producer.hold()
+
+    # -- what is not read from --------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Do not read from it until `release` was called as often."""
+        self._holds += 1
+        if self._holds == 1 and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def release(self) -> None:
+        self._holds -= 1
+        if self._holds == 0 and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self.hold()
+        self._unread = asyncio.get_running_loop().call_later(self._limits.unread_s, self.drop, "it does not read")
+
+    def resume_writing(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
+            self._release_all()
+            self.release()
+
+    def _release_all(self) -> None:
+        held_up, self._held_up = self._held_up, {}
+        for producer in held_up:
+            producer.release()
+
+    # -- its end ----------------------------------------------------------------------------------------------
+
+    def eof_received(self) -> bool:
+        """Half-closed: the answers still owed are sent before the connection is closed."""
+        self._ended = True
+        return self.wire.owed
+
+    def cut(self, code: str, reason: str) -> None:
+        """End it with a word to the peer."""
+        log.warning("cut %s: %s", self.wire.label, reason)
+        self.wire.cut(code.encode(), reason.encode())
+
+    def drop(self, reason: str) -> None:
+        """End it at once, with what waits for it."""
+        log.warning("dropped %s: %s", self.wire.label, reason)
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._unread:
+            self._unread.cancel()
+        self._release_all()
+        now = time.monotonic_ns()
+        self.wire.lost(now)
+        self._server.left(self, now)
+
+
+def _keep_alive(sock: socket.socket, keepalive: Keepalive | None) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if keepalive:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, keepalive.idle_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, keepalive.interval_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, keepalive.count)
+
+
+def _is_local(host: str) -> bool:
+    return host.removeprefix("::ffff:").startswith("127.") or host == "::1"

@@ -1,0 +1,52 @@
+"""The functions a job server knows, by name. They come with the first worker, job or text command that names them.
+
+Names are kept, so that `status` shows a function that lost its workers, until there are too many.
+"""
+
+from __future__ import annotations
+
+from fleet.jobserver.job import Function
+from fleet.jobserver.refusal import Refusal
+from fleet.settings import ServerLimits
+
+
+class Functions(dict[bytes, Function]):
+    """Functions by name."""
+
+    def __init__(self, limits: ServerLimits) -> None:
+        super().__init__()
+        self._limits = limits
+
+    def named(self, name: bytes) -> Function:
+        """The function of this name, new if need be.
+
+        Raises:
+            Refusal: the name is too long or empty, or there are too many functions.
+        """
+        return self.get(name) or self._create(name)
+
+    def drop(self, name: bytes) -> bool:
+        """Forget a function. False: there is none of this name. Raises Refusal while it has workers or jobs."""
+        function = self.get(name)
+        if function is None:
+            return False
+        if function.workers or function.jobs:
+            raise Refusal(b"FUNCTION_BUSY", b"there are still connected workers or executing clients")
+        del self[name]
+        return True
+
+    def _create(self, name: bytes) -> Function:
+        if not 0 < len(name) <= self._limits.function_bytes:
+            text = b"A function name has 1 to %d bytes" % self._limits.function_bytes
+            raise Refusal(b"ARGUMENT_TOO_LARGE" if name else b"INVALID_ARGUMENT", text)
+        if len(self) >= self._limits.functions:
+            self._drop_idle()
+        function = self[name] = Function(name)
+        return function
+
+    def _drop_idle(self) -> None:
+        for name, function in list(self.items()):
+            if not (function.workers or function.jobs):
+                del self[name]
+        if len(self) >= self._limits.functions:
+            raise Refusal(b"TOO_MANY_FUNCTIONS", b"The job server has %d functions" % len(self))

@@ -1,0 +1,37 @@
+"""Job handles: the server's names for its jobs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable
+from typing import Final
+
+HANDLE_BYTES: Final = 63  # libgearman's buffer has 64, with a NUL
+SECRET_DIGITS: Final = 20  # hexadecimal, so 80 bits
+PREFIX_BYTES: Final = HANDLE_BYTES - SECRET_DIGITS - len(":18446744073709551615-")
+
+
+def handle_maker(prefix: str = "") -> Callable[[], bytes]:
+    """Makes handles ``prefix:n-random``; the prefix is ``H:`` and this host's name if there is none.
+
+    The random part is what nobody guesses. It also keeps handles apart across restarts, so that an old one never
+    comes to mean another job.
+    """
+    host = (socket.gethostname() or "fleet").split(".")[0]
+    start = _printable(prefix or f"H:{host}")[:PREFIX_BYTES] + b":"
+    numbers = itertools.count(1)
+    secrets: list[bytes] = []
+
+    def make() -> bytes:
+        if not secrets:
+            fresh = os.urandom(SECRET_DIGITS // 2 * 512).hex().encode()  # one system call for many handles
+            secrets.extend(fresh[at : at + SECRET_DIGITS] for at in range(0, len(fresh), SECRET_DIGITS))
+        return b"%s%d-%s" % (start, next(numbers), secrets.pop())
+
+    return make
+
+
+def _printable(text: str) -> bytes:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_:.") else "-" for c in text).encode()

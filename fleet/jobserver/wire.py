@@ -1,0 +1,91 @@
+"""A connection as the job server's shell sees it, whatever is spoken on it.
+
+A protocol is a class below `Wire`: bytes in, calls of the broker, bytes out, and no I/O. The shell reads into `room`
+or anywhere, tells what arrived by `filled` or `feed`, and writes what gathers in `outbox`. See `gateways`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fleet.jobserver.broker import Broker
+from fleet.jobserver.job import Peer
+from fleet.protocol import Data
+
+
+@dataclass
+class Hub:
+    """What all connections of one job server share."""
+
+    broker: Broker
+    dirty: dict[Wire, None] = field(default_factory=dict)  # who has something to send; the shell empties it each turn
+    exceptions: bool = False  # every Gearman client gets WORK_EXCEPTION packets
+    receiving_bytes: int = 0  # of large packets that are on their way in
+    pid: int = 0  # of the server's process
+    verbose: str = "NOTICE"  # the name of the level at which it logs
+
+
+class Wire(Peer):
+    """One connection.
+
+    Args:
+        hub: the server's.
+        label: its descriptor and address, for people.
+        admin: whether it may change more than its own jobs.
+    """
+
+    __slots__ = ("admin", "broker", "closing", "guesses", "hub", "outbox")
+
+    def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
+        super().__init__()
+        self.hub = hub
+        self.broker = hub.broker
+        self.label = label
+        self.admin = admin
+        self.outbox: list[Data] = []
+        self.closing = False  # nothing more is read; the shell closes once the outbox is sent
+        self.guesses = 0  # at handles that do not exist; the shell slows down whoever makes many
+        self.broker.join(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.label}: {len(self.functions)} functions, {len(self.holding)} jobs held>"
+
+    # -- what the shell calls; a protocol overrides feed, and the others if it has a use for them ---------------
+
+    def feed(self, data: Data, now: int) -> None:
+        """Bytes that were received anywhere; they are the shell's again afterwards."""
+        raise NotImplementedError
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes belong if they are part of something large; None: receive anywhere and `feed`."""
+        return None
+
+    def filled(self, count: int, now: int) -> None:
+        """`count` bytes were received into `room`."""
+        raise NotImplementedError
+
+    @property
+    def midway(self) -> bool:
+        """A message has begun and is not complete."""
+        return False
+
+    @property
+    def owed(self) -> bool:
+        """The peer still waits for something, though it may have stopped sending."""
+        return bool(self.listening)
+
+    @property
+    def idle(self) -> bool:
+        """The connection would be missed by nobody."""
+        return not (self.functions or self.holding or self.listening)
+
+    def cut(self, code: bytes, text: bytes) -> None:
+        """The shell ends the connection; the peer is told why, if its protocol has a way to say it."""
+        self.closing = True
+        self.hub.dirty[self] = None
+
+    def lost(self, now: int) -> None:
+        """The connection is gone."""
+        self.closing = True
+        self.outbox.clear()
+        self.broker.leave(self, now)
