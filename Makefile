@@ -4,9 +4,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
-STAMPS := .stamps
+INSTALLED := $(VENV)/.installed
 BIN := $(CURDIR)/$(VENV)/bin
-SERVERS_PORT ?= 0
 
 .DEFAULT_GOAL := help
 
@@ -38,22 +37,17 @@ samples: install ## draw the sample pictures anew
 versions: install ## run the fast tests under the other interpreters that are found here
 	scripts/other-versions
 
-install: $(STAMPS)/install ## make the virtual environment
+install: $(INSTALLED) ## make the virtual environment
 
 # An editable install in a virtual environment of the project's own, with what tests and checks need.
-$(STAMPS)/install: pyproject.toml scripts/install
-	@mkdir -p $(STAMPS)
+$(INSTALLED): pyproject.toml scripts/install
 	scripts/install $(PYTHON) $(VENV)
 	@touch $@
 
-system: $(STAMPS)/system ## install the programs the tests and benchmarks talk to, where apt and root are
-
-$(STAMPS)/system: scripts/system
-	@mkdir -p $(STAMPS)
+system: ## install the programs the tests and benchmarks talk to, where apt and root are
 	scripts/system
-	@touch $@
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-* $(STAMPS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis thumb.jpg
+	rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis thumb.jpg
 
 .PHONY: help demo test check fix bench samples versions install system clean
