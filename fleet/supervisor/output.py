@@ -1,16 +1,18 @@
 """Lines for people, written so that no terminal and no log collector can stop the supervisor.
 
-Rule: a reader that does not read loses lines, and is told how many; a reader that is gone loses them all.
+Rule 1: a reader that does not read loses lines, and is told how many; a reader that is gone loses them all.
+Rule 2: nothing is left in the stream's buffer: what nobody takes would turn the exit code into 120.
 """
 
 from __future__ import annotations
 
+import os
 import select
 from typing import TextIO
 
 
 class Output:
-    """One line at a time to `stream`, flushed. Lines are expected to be shorter than a page of a pipe (4 KiB)."""
+    """One line at a time to `stream`, past its buffer. Lines are expected to fit a page of a pipe (4 KiB)."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -34,10 +36,15 @@ class Output:
             text = f"({self._lost} lines were not read in time and are lost)\n{text}"
             self._lost = 0
         try:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            self._write(text + "\n")
         except (OSError, ValueError):  # nobody is there any more: that ends their reading, not our work
             pass
+
+    def _write(self, text: str) -> None:
+        if self._poll is None:
+            self._stream.write(text)
+        else:
+            os.write(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
 
     def _has_room(self) -> bool:
         return self._poll is None or any(event & select.POLLOUT for _, event in self._poll.poll(0))
