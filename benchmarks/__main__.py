@@ -1,6 +1,6 @@
 """All benchmarks, one after the other: python -m benchmarks"""
 
-from benchmarks import command, payloads, thumbnails
+from benchmarks import command, jobserver, thumbnails
 
-for benchmark in (thumbnails, command, payloads):
+for benchmark in (thumbnails, command, jobserver):
     benchmark.main()

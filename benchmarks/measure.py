@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "images"
+Figure = TypeVar("Figure")
 FLEET = (sys.executable, "-m", "fleet")
 
 
@@ -52,9 +54,9 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def in_turn(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
+def in_turn(rounds: int, *measures: Callable[[], Figure]) -> list[list[Figure]]:
     """Each measure's figures, over so many rounds of one after the other."""
-    figures: list[list[float]] = [[] for _ in measures]
+    figures: list[list[Figure]] = [[] for _ in measures]
     for _ in range(rounds):
         for measure, found in zip(measures, figures, strict=True):
             found.append(measure())
