@@ -185,7 +185,7 @@ def run(settings: ServerSettings, ready: Ready | None = None, reopen_log: Callab
         CannotListen, UsageError: as `JobServer.start`.
     """
     keep_freed_pages()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(settings, ready, reopen_log))
 
 
@@ -207,7 +207,7 @@ async def _serve(settings: ServerSettings, ready: Ready | None, reopen_log: Call
 STOP_SIGNALS: Final[Sequence[signal.Signals]] = (signal.SIGTERM, signal.SIGINT)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's, if it is there: it takes about half of the processor time for small packets."""
     try:
         import uvloop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from fleet.protocol import REQ, Packet, encode, packets
 from fleet.settings import Address
 from tests.conftest import listening
 from tests.peer import Peer
-from tests.processes import FLEET, Program
+from tests.processes import FLEET, Program, until
 
 pytestmark = pytest.mark.system
 
@@ -55,7 +56,9 @@ def test_a_lost_workers_job_goes_to_another(server: Address) -> None:
 def test_w29_http_gets_one_short_error(server: Address) -> None:
     with Peer(server) as peer:
         peer.sock.sendall(b"GET / HTTP/1.1\r\n")
-        assert peer.sock.recv(100).startswith(b"ERR UNKNOWN_COMMAND")
+        answer = peer.rest()
+        assert answer.startswith(b"ERR UNKNOWN_COMMAND")
+        assert answer.count(b"\n") == 1
 
 
 def test_w03_an_oversized_announcement_is_refused_and_the_connection_closed(server: Address) -> None:
@@ -94,6 +97,40 @@ def test_a_signal_ends_it_cleanly(spawn: Callable[..., Program], number: signal.
         program.send(number)
         assert program.ended() == 0
         assert program.err.rest() == []
+
+
+def test_sigusr1_lets_the_jobs_end_and_takes_no_new_connection(spawn: Callable[..., Program]) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    address = listening(program)
+    with Peer(address) as peer:
+        peer.send(packets.CAN_DO, b"f")
+        peer.ask(packets.SUBMIT_JOB, b"f", b"", b"w")
+        program.send(signal.SIGUSR1)
+        until(lambda: refused(address), "new connections are refused")
+        handle = bytes(peer.ask(packets.GRAB_JOB).args[0])
+        peer.send(packets.WORK_COMPLETE, handle, b"r")
+        assert peer.read() == Packet(packets.WORK_COMPLETE, (handle, b"r"))
+        assert peer.rest() == b""
+    assert program.ended() == 0
+
+
+def refused(address: Address) -> bool:
+    try:
+        socket.create_connection((address.host, address.port), 1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_job_for_later_runs_on_time_without_any_traffic(server: Address) -> None:
+    with Peer(server) as client, Peer(server) as worker:
+        worker.send(packets.CAN_DO, b"f")
+        worker.send(packets.PRE_SLEEP)
+        when = int(time.time()) + 2
+        client.ask(packets.SUBMIT_JOB_EPOCH, b"f", b"", b"%d" % when, b"w")
+        assert worker.read().kind == packets.NOOP
+        assert when <= time.time() < when + 2
+        assert worker.ask(packets.GRAB_JOB).kind == packets.JOB_ASSIGN
 
 
 def test_a_taken_port_is_a_clear_error(spawn: Callable[..., Program], server: Address) -> None:

