@@ -18,6 +18,11 @@ class FleetError(Exception):
     def __init__(self, text: str | None = None) -> None:
         super().__init__(text or (self.__doc__ or "").strip())
 
+    @property
+    def explained(self) -> bool:
+        """Somebody said what happened; otherwise the text is the class's own."""
+        return str(self) != (self.__doc__ or "").strip()
+
 
 class UsageError(FleetError):
     """The call or the command line makes no sense as it was given."""

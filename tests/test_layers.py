@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fleet"
 
 # A part may import those listed for it, besides itself.
-BASE = {"errors", "backoff", "settings", "version"}
+BASE = {"errors", "backoff", "dial", "settings", "version"}
 MAY_IMPORT = {
     "errors": set(),
     "backoff": set(),
     "version": set(),
     "settings": {"errors"},
+    "dial": {"errors", "settings"},
     "protocol": BASE,
     "images": BASE,
     "jobserver": BASE | {"protocol"},

@@ -21,6 +21,11 @@ from typing import NoReturn
 from fleet.errors import FleetError
 
 INTERRUPTED = 130
+# Gearman's own programs, with command lines of their own; see fleet/cli/classic.
+CLASSIC = {
+    "gearman": "Gearman's own tool for the shell: run jobs, or be a worker.",
+    "gearadmin": "Gearman's own tool to ask and tell a job server.",
+}
 
 
 def main() -> NoReturn:
@@ -38,12 +43,15 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    classic = sys.argv[1] if sys.argv[1:2] and sys.argv[1] in CLASSIC else ""
     try:
+        if classic:
+            return _run_classic(classic)
         from fleet.cli.app import app
 
         app(prog_name="fleet")
     except FleetError as error:
-        say(f"fleet: {error}")
+        say(f"{classic or 'fleet'}: {error}")
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -51,10 +59,18 @@ def _run() -> int:
         return 0
     except SystemExit as exit:
         if isinstance(exit.code, str):
-            say(exit.code)
+            say(f"{classic or 'fleet'}: {exit.code}")
             return 1
         return exit.code or 0
     return 0
+
+
+def _run_classic(name: str) -> int:
+    """One of Gearman's own programs, which have command lines of their own."""
+    from importlib import import_module
+
+    code: int = import_module(f"fleet.cli.classic.{name}").main(sys.argv[2:])
+    return code
 
 
 def say(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fleet.cli import put
+from fleet.cli import CLASSIC, put
 from fleet.cli.resize import resize
 from fleet.cli.run import run
 from fleet.cli.server import server
@@ -41,3 +41,5 @@ def _options(
 
 for command in (up, resize, run, status, server, worker):
     app.command()(command)
+for name, line in CLASSIC.items():  # for --help alone: they are run before typer is loaded
+    app.command(name, help=line)(lambda: None)

@@ -234,7 +234,7 @@ class Client:
             self._place(task)
             self._wake_pump()
         self._wait_for(task, timeout, lambda: task.accepted or task.done)
-        if task.error:
+        if task.error and not task.accepted:
             raise task.error
         return task
 
@@ -284,7 +284,7 @@ class Client:
             task.tried[link.address] = reason
             if was_up:
                 task.lost(now)
-            if task.given_up:
+            if task.given_up or task.done:
                 continue
             if task.resubmits > MAX_RESUBMITS:
                 task.failed(NoServer(f"the job server went away {task.resubmits} times with this job; last: {reason}"))

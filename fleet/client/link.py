@@ -5,7 +5,6 @@ Every `OSError` becomes a reason in words here; the client decides what to do ab
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
@@ -13,13 +12,12 @@ from typing import Final
 
 from fleet.client.conversation import Conversation
 from fleet.client.routing import Health
+from fleet.dial import Dial
 from fleet.errors import ProtocolError
 from fleet.settings import Address
 
 SCRATCH_BYTES: Final = 64 * 1024
 IOV_MAX: Final = 64  # buffers per sendmsg; the system's own limit is 1024
-# A server that vanished without a word is noticed after 15 + 3 x 5 seconds.
-KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 
 
 class LinkLost(Exception):
@@ -51,27 +49,10 @@ class Link:
         """
         self.conversation = Conversation(self._packet_bytes)
         try:
-            found = socket.getaddrinfo(self.address.host, self.address.port, type=socket.SOCK_STREAM)
-            family, kind, protocol, _, where = found[0]
-            self.sock = socket.socket(family, kind, protocol)
-            self.sock.setblocking(False)
-            self._set_options(self.sock)
-            code = self.sock.connect_ex(where)
+            self._dial = Dial(self.address)
         except OSError as error:
-            self.close()
             raise LinkLost(reason_of(error)) from error
-        self.connecting, self.connect_by = True, connect_by
-        if code not in (0, errno.EINPROGRESS):
-            self.close()
-            raise LinkLost(os.strerror(code).lower())
-
-    @staticmethod
-    def _set_options(sock: socket.socket) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE:
-            if option := getattr(socket, name, None):
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        self.sock, self.connecting, self.connect_by = self._dial.sock, True, connect_by
 
     def close(self) -> None:
         if self.sock is not None:
@@ -105,7 +86,10 @@ class Link:
         assert self.sock is not None
         try:
             if self.connecting:
-                self._connected(self.sock)
+                self.connecting = not self._dial.connected()
+                self.sock = self._dial.sock
+                if self.connecting:
+                    return
             if events & ~select.POLLOUT:
                 self._receive(self.sock)
             self.send()
@@ -113,12 +97,6 @@ class Link:
             raise LinkLost(reason_of(error)) from error
         except ProtocolError as error:
             raise LinkLost(f"it broke the protocol: {error}") from error
-
-    def _connected(self, sock: socket.socket) -> None:
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            raise LinkLost(os.strerror(code).lower())
-        self.connecting = False
 
     def send(self) -> None:
         """Send as much as the kernel takes now. Raises OSError."""
@@ -153,4 +131,6 @@ class Link:
 
 
 def reason_of(error: OSError) -> str:
-    return (os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)).lower()
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()  # a name that does not resolve has numbers of its own

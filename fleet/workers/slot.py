@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, cast
 
 from fleet.backoff import Backoff
+from fleet.dial import keep_alive
 from fleet.errors import ProtocolError
 from fleet.protocol import Data
 from fleet.settings import Address, PoolLimits, ServerLimits
@@ -30,7 +30,6 @@ CONNECT_S: Final = 3.0
 ANSWER_S: Final = 10.0  # for a job server to answer a grab
 RECONNECT: Final = Backoff(first_s=0.1, cap_s=5.0)
 SCRATCH_BYTES: Final = 64 * 1024
-KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 
 
 class Slot:
@@ -232,11 +231,7 @@ class Link(asyncio.BufferedProtocol):
         if self._closed:
             self._transport.abort()
             return
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE:
-            if option := getattr(socket, name, None):
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        keep_alive(transport.get_extra_info("socket"))
         self.conversation = Conversation(ServerLimits.packet_bytes, self._slot.arena.room)
         self.up = True
         self._slot.opened(self)

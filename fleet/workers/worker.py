@@ -9,6 +9,7 @@ given the job to somebody else.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import select
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fleet.backoff import Backoff
+from fleet.dial import Dial
 from fleet.errors import JobFailed, ProtocolError, UsageError
 from fleet.protocol import Data
 from fleet.settings import Address, ServerLimits, Servers, parse_servers
@@ -31,8 +33,6 @@ log = logging.getLogger("fleet.worker")
 CONNECT_S: Final = 3.0  # for a server to accept the connection
 ANSWER_S: Final = 10.0  # for a server to answer a grab, or to take what is sent
 RECONNECT: Final = Backoff(first_s=0.1, cap_s=10.0)
-# A server that vanished without a word is noticed after 15 + 3 x 5 seconds.
-KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 
 Result = Data | str | None
 WorkerFunction = Callable[[Job], Result]
@@ -100,18 +100,21 @@ class Worker:
             os.close(self._wake_in)
             self._wake_out = self._wake_in = -1
 
-    def work(self, max_jobs: int | None = None) -> int:
-        """Do jobs until `stop`, or until `max_jobs` are done; returns how many were.
+    def work(self, max_jobs: int | None = None, *, idle: float = math.inf) -> int:
+        """Do jobs until `stop`, until `max_jobs` are done, or until there was none for `idle` seconds.
 
-        It returns for nothing else: servers that are gone are waited for. KeyboardInterrupt passes through; the job
-        that it broke off goes back to its job server.
+        Returns how many were done. It returns for nothing else: servers that are gone are waited for.
+        KeyboardInterrupt passes through; the job that it broke off goes back to its job server.
         """
         if not self._functions:
             raise UsageError("register a function before calling work()")
         done = 0
         try:
-            while not self._stopping.is_set() and (max_jobs is None or done < max_jobs):
-                done += self._round()
+            until = time.monotonic() + idle
+            while not self._stopping.is_set() and (max_jobs is None or done < max_jobs) and time.monotonic() < until:
+                if self._round(until):
+                    done += 1
+                    until = time.monotonic() + idle
         finally:
             for link in self._links:
                 link.close()
@@ -119,8 +122,8 @@ class Worker:
         self._stopping.clear()
         return done
 
-    def _round(self) -> int:
-        """Connect what is due, ask whose turn it is, wait for something to happen; returns the jobs done: 0 or 1."""
+    def _round(self, until: float) -> bool:
+        """Connect what is due, ask whose turn it is, wait for something to happen; True if a job was done."""
         now = time.monotonic()
         for link in self._links:
             if link.sock is None and now >= link.retry_at:
@@ -128,22 +131,22 @@ class Worker:
         if link_to_ask := self._turns.ask():
             link_to_ask.asked_at = now
             self._guarded(link_to_ask, link_to_ask.grab)
-        for link in self._ready_links():
+        for link in self._ready_links(until):
             self._guarded(link, link.receive)
         for link in self._links:
             while link.events:
                 if self._handle(link, link.events.pop(0)):
-                    return 1
-        return 0
+                    return True
+        return False
 
-    def _ready_links(self) -> list[_Link]:
+    def _ready_links(self, until: float) -> list[_Link]:
         poller = select.poll()
         poller.register(self._wake_out, select.POLLIN)
         links = {link.sock.fileno(): link for link in self._links if link.sock}
         for descriptor, link in links.items():
             poller.register(descriptor, select.POLLOUT if link.connecting else select.POLLIN)
         due = [link.due(self._turns.asked is link) for link in self._links]
-        wait_s = max(0.0, min(due) - time.monotonic())
+        wait_s = max(0.0, min(*due, until) - time.monotonic())
         events = poller.poll(wait_s * 1000 + 1)
         if any(descriptor == self._wake_out for descriptor, _ in events):
             os.read(self._wake_out, 4096)
@@ -211,7 +214,7 @@ class Worker:
 
     @staticmethod
     def _failed(conversation: Conversation, handle: bytes, failure: JobFailed) -> None:
-        if failure.args and str(failure) != str(type(failure).__doc__).strip():
+        if failure.explained:
             conversation.exception(handle, f"{type(failure).__name__}: {failure}")
         else:
             conversation.fail(handle)
@@ -235,21 +238,9 @@ class _Link:
         self.conversation = Conversation(ServerLimits.packet_bytes)
         self.events.clear()
         self.opened_at = time.monotonic()
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            self.address.host, self.address.port, type=socket.SOCK_STREAM
-        )[0]
-        self.sock = socket.socket(family, kind, protocol)
-        self.sock.setblocking(False)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE:
-            if option := getattr(socket, name, None):
-                self.sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        self._dial = Dial(self.address)
+        self.sock = self._dial.sock
         self.connecting = True
-        try:
-            self.sock.connect(where)
-        except BlockingIOError:
-            pass
 
     def due(self, asked: bool) -> float:
         """When something must have happened here at the latest."""
@@ -278,9 +269,8 @@ class _Link:
     def receive(self) -> None:
         assert self.sock is not None
         if self.connecting:
-            if code := self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(code, os.strerror(code))
-            self.connecting = False
+            self.connecting = not self._dial.connected()
+            self.sock = self._dial.sock
             return
         while True:
             room = self.conversation.decoder.room()
