@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+PEERS := .venv-peers/.installed
 BIN := $(CURDIR)/$(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -15,8 +16,11 @@ help: ## list the targets
 demo: install ## start a fleet, make a thumbnail of a kitten three ways, stop the fleet
 	@$(BIN)/python examples/demo.py
 
-test: install system ## run all tests
+test: install system peers ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+interop: install system peers ## run the tests with what nobody here wrote, and print who gets on with whom
+	$(BIN)/python -m pytest tests/interop $(ARGS)
 
 check: install ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -47,7 +51,13 @@ $(INSTALLED): pyproject.toml scripts/install
 system: ## install the programs the tests and benchmarks talk to, where apt and root are
 	scripts/system
 
-clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis thumb.jpg
+peers: $(PEERS) ## install the libraries from PyPI and npm that the tests talk to
 
-.PHONY: help demo test check fix bench samples versions install system clean
+$(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/package.json
+	scripts/peers $(PYTHON) .venv-peers
+	@touch $@
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .venv-* tests/interop/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis thumb.jpg
+
+.PHONY: help demo test interop check fix bench samples versions install system peers clean

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -67,11 +68,15 @@ def need(program: str) -> str:
     """The path of a program nobody here wrote: without it the test is skipped, and fails in CI."""
     found = shutil.which(program)
     if found is None:
-        reason = f"{program} is not installed; `make system` installs it where apt is"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing(f"{program} is not installed; `make system` installs it where apt is")
     return found
+
+
+def missing(reason: str) -> NoReturn:
+    """Something that nobody here wrote is not here: the test is skipped, and fails in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

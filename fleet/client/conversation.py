@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Final
 
 from fleet.client.task import Status, StatusRequest, TaskState
 from fleet.errors import JobFailed, QueueFull, ServerRefused
@@ -134,8 +135,19 @@ def _refusal(code: Data, text: Data) -> ServerRefused:
 
 
 def _exception(task: TaskState, args: tuple[Data, ...]) -> None:
-    text = bytes(args[1]).decode("utf-8", "replace").strip()
+    text = _thawed(bytes(args[1])).decode("utf-8", "replace").strip()
     task.failed(JobFailed(text or "the worker function raised an exception without a text"))
+
+
+def _thawed(data: bytes) -> bytes:
+    """The text of an exception. Perl's workers freeze theirs with Storable: a version, a type, a length, the text."""
+    if data[:1] == _STORABLE:
+        return data[_FROZEN_HEAD_BYTES.get(data[2:3], 0) :]
+    return data
+
+
+_STORABLE: Final = b"\x05"  # the first byte of its network order, and of no text
+_FROZEN_HEAD_BYTES: Final = {b"\x0a": 4, b"\x17": 4, b"\x01": 7, b"\x18": 7}  # short and long, as bytes and as UTF-8
 
 
 _WORK = {

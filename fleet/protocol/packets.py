@@ -68,6 +68,7 @@ class Shape(NamedTuple):
     args: tuple[str, ...]
 
 
+_RESULT: Final = ("handle", "data")
 _SUBMIT: Final = ("function", "unique", "workload")
 _REDUCE: Final = ("function", "unique", "reducer", "unused", "workload")
 _SCHED: Final = ("function", "unique", "minute", "hour", "mday", "month", "wday", "workload")
@@ -84,7 +85,7 @@ SHAPES: Final[dict[int, Shape]] = {
     NO_JOB: Shape("NO_JOB", "J", ()),
     JOB_ASSIGN: Shape("JOB_ASSIGN", "J", ("handle", "function", "workload")),
     WORK_STATUS: Shape("WORK_STATUS", "WJ", ("handle", "numerator", "denominator")),
-    WORK_COMPLETE: Shape("WORK_COMPLETE", "WJ", ("handle", "data")),
+    WORK_COMPLETE: Shape("WORK_COMPLETE", "WJ", _RESULT),
     WORK_FAIL: Shape("WORK_FAIL", "WJ", ("handle",)),
     GET_STATUS: Shape("GET_STATUS", "C", ("handle",)),
     ECHO_REQ: Shape("ECHO_REQ", "CW", ("data",)),
@@ -96,11 +97,11 @@ SHAPES: Final[dict[int, Shape]] = {
     SET_CLIENT_ID: Shape("SET_CLIENT_ID", "W", ("client_id",)),
     CAN_DO_TIMEOUT: Shape("CAN_DO_TIMEOUT", "W", ("function", "timeout_ms")),
     ALL_YOURS: Shape("ALL_YOURS", "W", ()),
-    WORK_EXCEPTION: Shape("WORK_EXCEPTION", "WJ", ("handle", "data")),
+    WORK_EXCEPTION: Shape("WORK_EXCEPTION", "WJ", _RESULT),
     OPTION_REQ: Shape("OPTION_REQ", "CW", ("option",)),
     OPTION_RES: Shape("OPTION_RES", "J", ("option",)),
-    WORK_DATA: Shape("WORK_DATA", "WJ", ("handle", "data")),
-    WORK_WARNING: Shape("WORK_WARNING", "WJ", ("handle", "data")),
+    WORK_DATA: Shape("WORK_DATA", "WJ", _RESULT),
+    WORK_WARNING: Shape("WORK_WARNING", "WJ", _RESULT),
     GRAB_JOB_UNIQ: Shape("GRAB_JOB_UNIQ", "W", ()),
     JOB_ASSIGN_UNIQ: Shape("JOB_ASSIGN_UNIQ", "J", ("handle", "function", "unique", "workload")),
     SUBMIT_JOB_HIGH_BG: Shape("SUBMIT_JOB_HIGH_BG", "C", _SUBMIT),
@@ -175,6 +176,8 @@ def split_body(kind: int, body: Data) -> tuple[Data, ...]:
         return (body,)
     args: tuple[Data, ...]
     args = _split_large(body, arity) if isinstance(body, memoryview) else tuple(body.split(b"\0", arity - 1))
+    if len(args) == 1 and SHAPES[kind].args == _RESULT:
+        return (*args, b"")  # so Perl's worker sends an empty result
     if len(args) != arity:
         raise ProtocolError(f"{NAMES[kind]} came with {len(args)} arguments; it has {arity}")
     return args

@@ -14,7 +14,7 @@ import pytest
 
 from fleet.client import Client
 from fleet.errors import Deadline, FleetError, JobFailed, NoServer, UsageError
-from fleet.protocol import packets
+from fleet.protocol import REQ, RES, Decoder, encode, packets
 from fleet.settings import Address, ServerLimits
 from tests.conftest import listening
 from tests.peer import Peer, chatty, explode, fail, reverse, worker
@@ -71,6 +71,26 @@ def test_the_exceptions_text_is_the_errors(server: Address, client: Client) -> N
             client.run("explode", "no such thing")
         with pytest.raises(JobFailed, match="without saying why"):
             client.run("fail")
+
+
+def test_a_job_that_failed_before_submit_returned_fails_its_result() -> None:
+    """The acknowledgement and the end may well come in one segment."""
+
+    def answer() -> None:
+        with listener.accept()[0] as sock:
+            decoder = Decoder(REQ, body_bytes=1 << 20)
+            while packets.SUBMIT_JOB not in [packet.kind for packet in decoder.feed(sock.recv(4096))]:
+                pass
+            sock.sendall(encode(RES, packets.JOB_CREATED, b"H:1") + encode(RES, packets.WORK_FAIL, b"H:1"))
+            sock.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+        answered = threads.submit(answer)
+        with Client([Address(*listener.getsockname())], timeout=LIMIT_S) as client:
+            task = client.submit("f")
+            with pytest.raises(JobFailed):
+                task.result()
+        answered.result(LIMIT_S)
 
 
 def test_streamed_data_status_and_warnings(server: Address, client: Client) -> None:

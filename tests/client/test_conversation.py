@@ -111,6 +111,16 @@ def test_an_exception_is_the_tasks_error() -> None:
     assert isinstance(two.error, JobFailed)
 
 
+@pytest.mark.parametrize("text", [b"boom", b"b" * 300, "☺".encode()])
+def test_an_exception_that_perls_worker_froze_is_thawed(text: bytes) -> None:
+    head = b"\x05\x0b\x01" + len(text).to_bytes(4, "big") if len(text) > 255 else bytes((5, 11, 10, len(text)))
+    conversation, one = Conversation(1 << 20), task()
+    conversation.submit(one)
+    conversation.feed(encode(RES, packets.JOB_CREATED, b"H:1"))
+    conversation.feed(encode(RES, packets.WORK_EXCEPTION, b"H:1", head + text))
+    assert str(one.error) == text.decode()
+
+
 def test_a_refusal_is_the_error_of_the_submit_it_answers() -> None:
     conversation, tasks = Conversation(1000), [task(), task(), task()]
     for one in tasks:

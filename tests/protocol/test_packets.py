@@ -42,3 +42,10 @@ def test_only_the_last_argument_may_hold_a_nul_byte() -> None:
     with pytest.raises(ProtocolError):
         split_body(7, b"f\0u")
     assert ARITY[7] == 3
+
+
+@pytest.mark.parametrize(
+    "kind", [packets.WORK_COMPLETE, packets.WORK_DATA, packets.WORK_WARNING, packets.WORK_EXCEPTION]
+)
+def test_a_handle_alone_is_an_empty_result_as_perls_worker_sends_it(kind: int) -> None:
+    assert split_body(kind, b"H:a:1") == (b"H:a:1", b"")
