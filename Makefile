@@ -35,6 +35,11 @@ fix: install ## let the formatter and the linter mend what they can
 bench: install system ## measure against the peers, as ratios in one run
 	$(BIN)/python -m benchmarks
 
+FUZZ_SECONDS ?= 600
+
+fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600)
+	for target in decoder session; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
+
 samples: install ## draw the sample pictures anew
 	$(BIN)/python samples/images/draw.py
 
@@ -58,6 +63,6 @@ $(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/packag
 	@touch $@
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-* tests/interop/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis thumb.jpg
+	rm -rf $(VENV) .venv-* tests/interop/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
 
 .PHONY: help demo test interop check fix bench samples versions install system peers clean
