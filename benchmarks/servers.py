@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -41,7 +40,7 @@ def announced(*argv: str) -> Iterator[Server]:
 
 @contextmanager
 def gearmand(*options: str) -> Iterator[Server]:
-    path, port = shutil.which("gearmand") or "/usr/sbin/gearmand", free_port()
+    path, port = "/usr/sbin/gearmand", free_port()  # /usr/bin has the Perl server, of the same name
     if not Path(path).exists():
         raise SystemExit("gearmand is not installed: `make system` installs it where apt is")
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, packets
 from fleet.protocol.decoder import Allocate
@@ -33,9 +33,11 @@ class Refused(NamedTuple):
 class Told(Enum):
     NO_JOB = "there is nothing to do"
     NOOP = "there may be something to do: grab"
+    OTHER_GRAB = "the server does not know this grab: grab again, which is then done in its way"
 
 
 Event = Assigned | Refused | Told
+PERLS_REFUSAL: Final = "server_error"  # what the Perl server answers to a type that it does not know
 
 
 class Conversation:
@@ -49,6 +51,8 @@ class Conversation:
     def __init__(self, packet_bytes: int, allocate: Allocate | None = None) -> None:
         self.outbox: list[Data] = []
         self.decoder = Decoder(RES, body_bytes=packet_bytes, allocate=allocate)
+        # geard answers no other grab, and the Perl server does not know this one.
+        self._grab = packets.GRAB_JOB_UNIQ
 
     def introduce(self, client_id: str, functions: Iterable[tuple[str, int]]) -> None:
         """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit."""
@@ -61,8 +65,8 @@ class Conversation:
                 self._send(packets.CAN_DO, name.encode())
 
     def grab(self) -> None:
-        """Ask for a job; the answer is Assigned or NO_JOB. (GRAB_JOB_UNIQ: the one that every server knows.)"""
-        self._send(packets.GRAB_JOB_UNIQ)
+        """Ask for a job; the answer is Assigned, NO_JOB, or once OTHER_GRAB."""
+        self._send(self._grab)
 
     def sleep(self) -> None:
         """Wait for a NOOP."""
@@ -75,8 +79,10 @@ class Conversation:
         self._send(packets.WORK_FAIL, handle)
 
     def exception(self, handle: bytes, text: str) -> None:
-        """The job failed, and why. Final: no WORK_FAIL follows."""
+        """The job failed, and why. Final, but for the Perl server, where a WORK_FAIL has to follow."""
         self._send_data(packets.WORK_EXCEPTION, handle, text.encode("utf-8", "replace"))
+        if self._grab == packets.GRAB_JOB:
+            self.fail(handle)
 
     def data(self, handle: bytes, data: Data) -> None:
         self._send_data(packets.WORK_DATA, handle, data)
@@ -89,11 +95,11 @@ class Conversation:
 
     def feed(self, data: Data) -> Iterator[Event]:
         """What the bytes that were received mean. Raises ProtocolError where the stream breaks."""
-        return filter(None, map(_event, self.decoder.feed(data)))
+        return filter(None, map(self._event, self.decoder.feed(data)))
 
     def filled(self, count: int) -> Iterator[Event]:
         """As `feed`, for bytes that were received into the decoder's room."""
-        return filter(None, map(_event, self.decoder.filled(count)))
+        return filter(None, map(self._event, self.decoder.filled(count)))
 
     def _send(self, kind: int, *args: bytes) -> None:
         self.outbox.append(encode(REQ, kind, *args))
@@ -102,6 +108,13 @@ class Conversation:
         self.outbox.append(encode_head(REQ, kind, handle, data_bytes=len(data)))
         if data:
             self.outbox.append(data)
+
+    def _event(self, packet: Packet) -> Event | None:
+        event = _event(packet)
+        if isinstance(event, Refused) and event.code == PERLS_REFUSAL and self._grab == packets.GRAB_JOB_UNIQ:
+            self._grab = packets.GRAB_JOB
+            return Told.OTHER_GRAB
+        return event
 
 
 def _event(packet: Packet) -> Event | None:

@@ -116,6 +116,8 @@ class Slot:
         elif event is Told.NOOP:
             if self._turns.asked is not link:
                 self._turns.awake(link)
+        elif event is Told.OTHER_GRAB:
+            self._turns.awake(link)
         elif event is Told.NO_JOB:
             self._turns.asleep(link)
             link.conversation.sleep()
@@ -253,7 +255,7 @@ class Link(asyncio.BufferedProtocol):
     def _tell(self, arrived: Iterator[Event]) -> None:
         for event in arrived:
             self.failures = 0
-            if isinstance(event, Assigned) or event is Told.NO_JOB:
+            if isinstance(event, Assigned) or event in (Told.NO_JOB, Told.OTHER_GRAB):
                 self._answered()
             self._slot.happened(self, event)
 

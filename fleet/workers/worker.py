@@ -185,6 +185,8 @@ class Worker:
         elif event is Told.NOOP:
             if self._turns.asked is not link:
                 self._turns.awake(link)
+        elif event is Told.OTHER_GRAB:
+            self._turns.awake(link)
         else:
             self._turns.asleep(link)
             link.conversation.sleep()

@@ -5,11 +5,10 @@ A test says which row it belongs to by the mark that `row` makes. The outcome of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
 import pytest
-
-from tests.interop.families import Family
 
 PROPERTY = "interop row"
 WORST_FIRST = ("failed", "skipped", "passed")
@@ -17,7 +16,24 @@ WORST_FIRST = ("failed", "skipped", "passed")
 Row = tuple[str, str, str]  # peer, version, direction
 
 
-def row(peer: Family, direction: str) -> pytest.MarkDecorator:
+class Named(NamedTuple):
+    """Something nobody here wrote, that has no more to it."""
+
+    name: str
+    version: Callable[[], str]
+
+
+class Peer(Protocol):
+    """What nobody here wrote: a library, a program, a job server."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> Callable[[], str]: ...
+
+
+def row(peer: Peer, direction: str) -> pytest.MarkDecorator:
     """The mark of a test that belongs to this row."""
     return pytest.mark.row(peer, direction)
 

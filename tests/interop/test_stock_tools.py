@@ -10,10 +10,14 @@ import pytest
 from fleet.client import admin
 from fleet.settings import Address
 from tests.conftest import need
+from tests.interop.families import debian
+from tests.interop.matrix import Named, row
 from tests.peer import explode, fail, worker
 from tests.processes import LIMIT_S, Program, until
 
-pytestmark = [pytest.mark.interop, pytest.mark.system]
+TOOLS = Named("gearman, gearadmin", lambda: debian("gearman-tools"))
+
+pytestmark = [pytest.mark.interop, pytest.mark.system, row(TOOLS, "every option, at our server")]
 
 
 def tool(name: str, address: Address, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -23,15 +27,6 @@ def tool(name: str, address: Address, *words: str, stdin: bytes = b"") -> subpro
 
 def registered(address: Address, *functions: str) -> bool:
     return {f.name for f in admin.status(address) if f.workers} >= set(functions)
-
-
-def test_a_shell_worker_and_a_shell_client(server: Address, spawn: Callable[..., Program]) -> None:
-    need("gearman")
-    spawn("gearman", "-h", server.host, "-p", str(server.port), "-w", "-f", "wc", "--", "wc", "-l")
-    until(lambda: registered(server, "wc"), "the worker registered")
-    assert tool("gearman", server, "-f", "wc", stdin=b"a\nb\nc\n").stdout.strip() == b"3"
-    large = b"line\n" * 200_000
-    assert tool("gearman", server, "-f", "wc", stdin=large).stdout.strip() == b"200000"
 
 
 def test_one_job_for_each_line_and_each_function(server: Address, spawn: Callable[..., Program]) -> None:
@@ -69,6 +64,23 @@ def test_gearadmin_reads_our_answers(server: Address, option: str, expected: byt
     done = tool("gearadmin", server, option)
     assert done.returncode == 0
     assert done.stdout.startswith(expected)
+
+
+def test_gearadmin_creates_and_drops_functions(server: Address) -> None:
+    assert tool("gearadmin", server, "--create-function", "new").stdout.strip() == b"OK"
+    assert tool("gearadmin", server, "--status").stdout == b"new\t0\t0\t0\n.\n"
+    assert tool("gearadmin", server, "--drop-function", "new").stdout.strip() == b"OK"
+    assert tool("gearadmin", server, "--status").stdout == b".\n"
+    assert tool("gearadmin", server, "--drop-function", "new").stderr.startswith(b"Error: ")
+
+
+def test_gearadmin_asks_several_things_at_once(server: Address) -> None:
+    process, level, version = tool(
+        "gearadmin", server, "--server-version", "--server-verbose", "--getpid"
+    ).stdout.splitlines()
+    assert process.isdigit()
+    assert level.isupper()
+    assert version.startswith(b"0.")
 
 
 def test_gearadmin_lists_workers_and_cancels_jobs(server: Address) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fleet.errors import ProtocolError
 from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub
-from fleet.protocol import RES, encode, packets
+from fleet.protocol import REQ, RES, encode, packets
 from fleet.workers.conversation import Assigned, Conversation, Event, Refused, Told
 from tests.jobserver.test_broker import make_broker, peer
 
@@ -104,3 +104,18 @@ def test_a_job_arrives_whole_however_the_stream_is_cut(workload: bytes, cuts: li
     for start, end in pairwise(edges):
         told += worker.feed(stream[start:end])
     assert told == [Assigned(b"H:1", b"f", b"", workload), Told.NOOP]
+
+
+def test_the_perl_server_is_asked_in_its_way() -> None:
+    worker = Conversation(1 << 20)
+    refusal = encode(RES, packets.ERROR, b"server_error", b"Can't locate object method CMD_")
+    worker.grab()
+    assert list(worker.feed(refusal)) == [Told.OTHER_GRAB]
+    worker.outbox.clear()
+    worker.grab()
+    assert worker.outbox == [encode(REQ, packets.GRAB_JOB)]
+    assert list(worker.feed(encode(RES, packets.JOB_ASSIGN, b"H:1", b"f", b"w"))) == [Assigned(b"H:1", b"f", b"", b"w")]
+    worker.outbox.clear()
+    worker.exception(b"H:1", "boom")
+    assert worker.outbox[-1] == encode(REQ, packets.WORK_FAIL, b"H:1")
+    assert [type(event) for event in worker.feed(refusal)] == [Refused]
