@@ -1,0 +1,45 @@
+"""What PHP's client does beyond the common: many tasks at once, and following a background job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fleet.client import admin
+from fleet.protocol import packets
+from fleet.settings import Address
+from tests.interop.families import PHP, PROGRAMS, php
+from tests.interop.matrix import row
+from tests.peer import Peer, worker
+from tests.processes import Program, until
+
+pytestmark = [pytest.mark.interop, pytest.mark.system]
+
+
+@row(PHP, "tasks of all priorities")
+def test_tasks_end_in_the_order_of_their_priorities(server: Address, spawn: Callable[..., Program]) -> None:
+    def echo(peer: Peer, handle: bytes, workload: bytes) -> None:
+        peer.send(packets.WORK_COMPLETE, handle, workload)
+
+    program = spawn(php(), str(PROGRAMS / "tasks.php"), server.host, str(server.port))
+    until(lambda: [f.jobs for f in admin.status(server)] == [4], "all tasks came")
+    with worker(server, echo=echo):
+        assert program.ended() == 0
+    lines = program.out.rest()
+    assert sorted(lines[:4]) == [f"created u{n}" for n in (1, 2, 3, 4)]
+    assert lines[4:] == ["second: high", "third: normal", "first: low", "all done"]
+
+
+@row(PHP, "follows a background job")
+def test_the_status_of_a_job_from_the_queue_to_its_end(server: Address, spawn: Callable[..., Program]) -> None:
+    program = spawn(php(), str(PROGRAMS / "follow.php"), server.host, str(server.port))
+    assert program.out.line() == "queued"
+    with Peer(server) as peer:
+        peer.send(packets.CAN_DO, b"long")
+        handle = bytes(peer.ask(packets.GRAB_JOB).args[0])
+        peer.send(packets.WORK_STATUS, handle, b"1", b"4")
+        assert program.out.until("/4") == "running 1/4"
+        peer.send(packets.WORK_COMPLETE, handle, b"")
+        assert program.out.line() == "gone"
+    assert program.ended() == 0
