@@ -31,7 +31,8 @@ Maker = Callable[[bytes], Waiter]  # hands a picture over; the waiter it returns
 @dataclass(frozen=True, slots=True)
 class Job:
     source: str
-    target: str  # a file, a directory's file without the suffix of its format, or -
+    target: str  # a file, or -
+    suffix: bool = False  # the target gets the suffix of the result's format, unknown until then
 
 
 class Destination:
@@ -40,6 +41,8 @@ class Destination:
     def __init__(self, output: str | None, directory: Path | None) -> None:
         if (output is None) == (directory is None):
             raise UsageError("say where the result goes: -o FILE for one picture, or -d DIR for many")
+        if output is not None and Path(output).is_dir():
+            raise UsageError(f"{output} is a directory; use -d {output}, or name a file in it")
         self.output = output
         self.directory = directory
 
@@ -58,8 +61,8 @@ class Destination:
             raise UsageError(f"{path}: no format is written as {path.suffix}; use {', '.join(FORMATS)}, or --format")
         return FORMATS[path.suffix.lower()]
 
-    def pairs(self, files: Sequence[str], spec: Spec) -> Iterator[tuple[str, str]]:
-        """Each source and its target.
+    def jobs(self, files: Sequence[str]) -> Iterator[Job]:
+        """Each source with its target.
 
         Raises:
             UsageError: two results would have one name, or there is one output for several pictures.
@@ -67,7 +70,7 @@ class Destination:
         if self.output is not None:
             if len(files) > 1:
                 raise UsageError(f"-o names one file and there are {len(files)} pictures; use -d DIR")
-            yield files[0], self.output
+            yield Job(files[0], self.output)
             return
         assert self.directory is not None
         try:
@@ -80,7 +83,7 @@ class Destination:
             if stem in taken:
                 raise UsageError(f"{taken[stem]} and {source} would both become {stem}; resize them one by one")
             taken[stem] = source
-            yield source, str(self.directory / stem)
+            yield Job(source, str(self.directory / stem), suffix=True)
 
 
 def process(jobs: Sequence[Job], make: Maker) -> int:
@@ -135,11 +138,12 @@ def _write(job: Job, picture: Picture) -> None:
         sys.stdout.buffer.write(picture)
         sys.stdout.buffer.flush()
         return
-    target = Path(job.target)
-    if target.suffix.lower() not in FORMATS:
-        target = target.with_name(target.name + SUFFIXES[picture.format])
+    target = Path(job.target + SUFFIXES[picture.format] if job.suffix else job.target)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        if target.exists() and not target.is_file():  # a device or a pipe is written to, not replaced
+            target.write_bytes(picture)
+            return
         try:
             beside.write_bytes(picture)
             os.replace(beside, target)

@@ -44,12 +44,12 @@ def resize(
 
     Examples: fleet resize large.jpg -o thumb.jpg  |  fleet resize *.jpg -d thumbs/ --size 320x240 --fit cover
     """
-    from fleet.cli.pictures import Destination, Job, local_maker, process, remote_maker
+    from fleet.cli.pictures import Destination, local_maker, process, remote_maker
 
     destination = Destination(output, directory)
     chosen = {"fit": fit, "quality": quality, "background": background, "enlarge": enlarge or None}
     wanted: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     spec = destination.spec(size, format, wanted)
-    jobs = [Job(source, target) for source, target in destination.pairs(files, spec)]
+    jobs = list(destination.jobs(files))
     with local_maker(spec) if local else remote_maker(spec, servers, timeout) as maker:
         sys.exit(process(jobs, maker))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,32 @@ def test_options(resize: Resize, tmp_path: Path) -> None:
     done = resize(SAMPLES / "kitten.png", "-o", avatar, "--size", "64x64", "--fit", "cover", "--quality", "50")
     assert done.returncode == 0
     assert sniff(avatar.read_bytes()) == Header("webp", 64, 64)
+
+
+def test_the_output_has_the_very_name_it_was_given(tmp_path: Path) -> None:
+    for name in ("thumb", "thumb.jpg.new"):
+        made = fleet("resize", "--local", SAMPLES / "kitten.png", "-o", tmp_path / name, "--format", "jpeg")
+        assert made.returncode == 0, made.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["thumb", "thumb.jpg.new"]
+
+
+def test_a_file_in_a_directory_is_named_for_what_it_is(tmp_path: Path) -> None:
+    source = tmp_path / "kitten.jpg.png"
+    source.symlink_to(SAMPLES / "kitten.png")
+    assert fleet("resize", "--local", source, "-d", tmp_path / "thumbs", "--format", "webp").returncode == 0
+    assert [path.name for path in (tmp_path / "thumbs").iterdir()] == ["kitten.jpg.webp"]
+
+
+def test_a_device_or_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert fleet("resize", "--local", SAMPLES / "kitten.png", "-o", pipe, "--size", "8x8").returncode == 0
+        assert sniff(os.read(reader, 65536)) == Header("png", 8, 6)
+    finally:
+        os.close(reader)
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_stdin_and_stdout(resize: Resize) -> None:
@@ -148,6 +175,7 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         ([], "say where the result goes"),
         (["-o", "a.jpg", "-d", "b"], "say where the result goes"),
         (["-o", "thumb.tiff"], "no format is written as .tiff"),
+        (["-o", "tests"], "tests is a directory; use -d tests, or name a file in it"),
     ],
 )
 def test_where_the_result_goes_must_be_clear(words: list[str], why: str) -> None:
