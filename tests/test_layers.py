@@ -47,6 +47,7 @@ PURE = [
     "workers/conversation.py",
     "supervisor/machine.py",
     "supervisor/spec.py",
+    "images/options.py",
     "images/spec.py",
     "images/geometry.py",
 ]
@@ -54,9 +55,13 @@ IMPURE = {
     *("asyncio", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "selectors"),
     *("signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "uvloop"),
 }
+PICTURE_MODULES = (
+    *("colour", "encode", "finish", "formats", "placeholder", "scaling", "smart", "views", "watermark"),
+    *("pipeline", "engines/__init__", "engines/pillow"),  # the first two for the types alone
+)
 # Too slow to load for `import fleet` and for commands that do not need them, or wanted in one place only.
 HOMES = {
-    "PIL": {f"images/{name}.py" for name in ("engines/__init__", "engines/pillow", "colour", "finish", "encode")},
+    "PIL": {f"images/{name}.py" for name in PICTURE_MODULES},
     "wand": set[str](),
     "fabric": set[str](),
     "rich": {"cli/pictures.py"},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any, Final
 
 from PIL import Image, ImageCms
 
 from fleet.images.metadata import is_srgb
+from fleet.images.spec import TRANSPARENT
 
 PROFILE_BYTES: Final = 1024 * 1024  # a larger colour profile is dropped unread
 SRGB: Final = ImageCms.createProfile("sRGB")
@@ -46,10 +48,10 @@ def srgb_profile() -> bytes:
 
 
 def flattened(image: Image.Image, background: str) -> Image.Image:
-    """Without transparency: what was transparent shows the background."""
+    """Without transparency: what was transparent shows the background, or white if that is transparent, too."""
     if image.mode not in ("RGBA", "LA"):
         return image if image.mode == "RGB" else image.convert("RGB")
-    flat = Image.new("RGBA", image.size, background)
+    flat = Image.new("RGBA", image.size, "#ffffff" if background == TRANSPARENT else background)
     flat.alpha_composite(image.convert("RGBA"))
     return flat.convert("RGB")
 
@@ -66,3 +68,34 @@ def eight_bits(image: Image.Image) -> Image.Image:
         return image
     scaled: Any = image.convert("I").point(lambda value: value * (1 / 257) + 0.5)
     return scaled.convert("L")  # type: ignore[no-any-return]
+
+
+# -- Light ----------------------------------------------------------------------------------------------------------
+
+
+def _light(value: float) -> float:
+    return float(((value + 0.055) / 1.055) ** 2.4) if value > 0.04045 else value / 12.92
+
+
+def _number(light: float) -> float:
+    return float(1.055 * light ** (1 / 2.4) - 0.055) if light > 0.0031308 else light * 12.92
+
+
+_LIGHT: Final = [_light(value / 255) for value in range(256)]
+_STEPS: Final = 65535  # of light: enough for the darkest of the 256 numbers
+
+
+def light_from_srgb(channel: Image.Image) -> Image.Image:
+    """A channel of sRGB numbers as the light they stand for, 0 to 1, of mode F."""
+    return channel.point(_LIGHT, "F")
+
+
+@cache
+def _numbers() -> list[int]:
+    return [round(255 * _number(step / _STEPS)) for step in range(_STEPS + 1)]
+
+
+def srgb_from_light(channel: Image.Image) -> Image.Image:
+    """And back. What is darker than black or brighter than white is black or white."""
+    steps: Any = channel.point(lambda value: value * _STEPS + 0.5)
+    return steps.convert("I").point(_numbers(), "L")  # type: ignore[no-any-return]

@@ -20,13 +20,14 @@ class Limits:
 
     source_bytes: int = 32 * MIB  # an upload; a 50-megapixel JPEG has about 20
     pixels: int = 50_000_000  # of one frame, and of a result; as imgproxy's default: 200 MB decoded
-    frames: int = 300  # only the first is decoded, but ten thousand are no picture
+    frames: int = 300  # most pictures are decoded for the first only, but ten thousand are no picture
+    frames_pixels: int = 100_000_000  # of all frames together, where all are decoded
     side_px: int = 20_000  # of a source; longer than any camera's
     result_side_px: int = 8192  # of a result; WebP ends at 16,383, AVIF at 65,535
 
 
-def check(header: Header, size: int, limits: Limits) -> None:
-    """Refuse what is over a limit. `size` is the source's, in bytes.
+def check(header: Header, size: int, limits: Limits, frames: int = 1) -> None:
+    """Refuse what is over a limit. `size` is the source's, in bytes; so many `frames` would be decoded at most.
 
     Raises:
         BadImage: ``too-large``; the text says what is over which limit.
@@ -41,6 +42,9 @@ def check(header: Header, size: int, limits: Limits) -> None:
         raise _too_large(shape, f"{limits.pixels:,} in all")
     if header.frames > limits.frames:
         raise _too_large(f"{header.frames} frames or more", f"{limits.frames}")
+    pixels = header.width * header.height * min(header.frames, frames)
+    if pixels > limits.frames_pixels:
+        raise _too_large(f"{pixels:,} pixels in {header.frames} frames", f"{limits.frames_pixels:,}")
 
 
 def check_result(size: Size, limits: Limits) -> None:

@@ -6,30 +6,78 @@ bounded number of entries, and no offset is followed twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import error as StructError
-from struct import unpack_from
-from typing import Final
+from struct import pack, unpack_from
+from typing import Final, Literal, NamedTuple
 
 ORIENTATION: Final = 0x0112
+ARTIST: Final = 0x013B
+COPYRIGHT: Final = 0x8298
+ASCII: Final = 2
+TEXT_BYTES: Final = 1000  # of a text that is kept; a longer one is no name
 MAX_ENTRIES: Final = 1000  # of an EXIF directory or of a profile; a camera writes about 15
 
 
 def orientation(exif: bytes) -> int:
     """The EXIF orientation, 1 to 8; 1, which is upright, if there is none or it is none of these."""
-    start = 6 if exif[:6] == b"Exif\0\0" else 0
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[start : start + 4])
+    for entry in _entries(exif):
+        if entry.tag == ORIENTATION:
+            value = int.from_bytes(entry.value[: 4 if entry.kind == 4 else 2], entry.order)
+            return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def copyright(exif: bytes) -> bytes:
+    """EXIF with nothing but the fields Copyright and Artist of this one; empty if it has neither."""
+    kept = {}
+    for entry in _entries(exif):
+        if entry.tag in (ARTIST, COPYRIGHT) and entry.kind == ASCII and entry.length <= TEXT_BYTES:
+            text = entry.value[: entry.length] if entry.length <= 4 else _text(exif, entry)
+            if text.strip(b"\0 "):
+                kept[entry.tag] = text.rstrip(b"\0") + b"\0\0\0\0"  # its end, and long enough to stand apart
+    if not kept:
+        return b""
+    at = 8 + 2 + 12 * len(kept) + 4
+    directory, texts = pack("<H", len(kept)), b""
+    for tag, text in sorted(kept.items()):
+        directory += pack("<HHII", tag, ASCII, len(text), at + len(texts))
+        texts += text
+    return b"Exif\0\0II*\0" + pack("<I", 8) + directory + bytes(4) + texts
+
+
+class _Entry(NamedTuple):
+    """One of an EXIF directory: `length` values, in the four bytes of `value`, or where that says."""
+
+    tag: int
+    kind: int
+    length: int
+    value: bytes
+    order: Literal["little", "big"]
+
+
+def _entries(exif: bytes) -> Iterator[_Entry]:
+    start = _start(exif)
+    order: Literal["little", "big"] | None = {b"II*\0": "little", b"MM\0*": "big"}.get(exif[start : start + 4])  # type: ignore[assignment]
     if order is None:
-        return 1
+        return
+    sign = "<" if order == "little" else ">"
     try:
-        at = start + unpack_from(order + "I", exif, start + 4)[0]
-        for entry in range(min(unpack_from(order + "H", exif, at)[0], MAX_ENTRIES)):
-            tag, kind = unpack_from(order + "HH", exif, at + 2 + 12 * entry)
-            if tag == ORIENTATION:
-                value: int = unpack_from(order + ("I" if kind == 4 else "H"), exif, at + 10 + 12 * entry)[0]
-                return value if 1 <= value <= 8 else 1
+        at = start + unpack_from(sign + "I", exif, start + 4)[0]
+        for number in range(min(unpack_from(sign + "H", exif, at)[0], MAX_ENTRIES)):
+            tag, kind, length, value = unpack_from(sign + "HHI4s", exif, at + 2 + 12 * number)
+            yield _Entry(tag, kind, length, value, order)
     except StructError:
         pass
-    return 1
+
+
+def _text(exif: bytes, entry: _Entry) -> bytes:
+    at = _start(exif) + int.from_bytes(entry.value, entry.order)
+    return exif[at : at + entry.length]
+
+
+def _start(exif: bytes) -> int:
+    return 6 if exif[:6] == b"Exif\0\0" else 0
 
 
 # -- Is it sRGB already? --------------------------------------------------------------------------------------------

@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
+from fleet.images.facts import Facts
 from fleet.images.sniff import CONTENT_TYPES, Header, sniff
 
 
 class Picture(bytes):
-    """The bytes of a picture, to be written or sent as they are, with the facts read from their own header.
+    """The bytes of a picture, to be written or sent as they are.
+
+    `facts` is what its maker said of it, None if it was not asked; the properties are read from the bytes themselves.
 
     >>> picture.format, picture.width, picture.height, picture.content_type     # doctest: +SKIP
     ('jpeg', 200, 150, 'image/jpeg')
     """
+
+    facts: Facts | None
+
+    def __new__(cls, data: bytes, facts: Facts | None = None) -> Picture:
+        picture = super().__new__(cls, data)
+        picture.facts = facts
+        return picture
 
     @cached_property
     def _header(self) -> Header:
@@ -26,7 +36,7 @@ class Picture(bytes):
 
     @property
     def format(self) -> str:
-        """``jpeg``, ``png``, ``webp`` or ``avif``."""
+        """``jpeg``, ``png``, ``webp``, ``avif`` or ``gif``."""
         return self._header.format
 
     @property
@@ -43,6 +53,11 @@ class Picture(bytes):
     def content_type(self) -> str:
         """For an HTTP header."""
         return CONTENT_TYPES[self.format]
+
+    @property
+    def frames(self) -> int:
+        """More than 1 if it moves."""
+        return self._header.frames
 
     @cached_property
     def sha256(self) -> str:

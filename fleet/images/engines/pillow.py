@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 from PIL import (
     AvifImagePlugin,
@@ -27,17 +27,8 @@ from fleet.images.engines import REDUCING_GAP, Frame, Loaded, Reduction
 from fleet.images.geometry import Box, Size, stored_box, stored_size
 from fleet.images.limits import Limits, check
 from fleet.images.metadata import orientation
+from fleet.images.scaling import resized, turned
 from fleet.images.sniff import Buffer, Header
-
-UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class JpegFile(JpegImagePlugin.JpegImageFile):
@@ -100,18 +91,32 @@ class PillowSource:
         self.size = stored_size(Size(*image.size), self.orientation)  # the exchange of sides is its own inverse
 
     def load(self, reduction: Reduction) -> Loaded:
+        info = self._image.info
         with _blamed(self._header):
-            return Loaded([self._frame(self._image, reduction)], PILLOW.name, exif=self._image.info.get("exif") or b"")
+            frames = list(self._frames(reduction))
+            return Loaded(frames, PILLOW.name, _loops(self._header, info), info.get("exif") or b"")
 
-    def _frame(self, image: Image.Image, reduction: Reduction) -> Frame:
+    def _frames(self, reduction: Reduction) -> Iterator[Frame]:
+        moving = reduction.frames > 1 and getattr(self._image, "n_frames", 1) > 1
+        for number in range(min(reduction.frames, self._image.n_frames) if moving else 1):  # type: ignore[attr-defined]
+            if moving:
+                self._image.seek(number)
+                self._image.load()
+            yield Frame(self._small(self._image, reduction), int(self._image.info.get("duration") or 0))
+
+    def _small(self, image: Image.Image, reduction: Reduction) -> Image.Image:
         profile = image.info.get("icc_profile")
         crop = stored_box(reduction.crop, self.size, self.orientation)
         scaled = stored_size(reduction.scaled, self.orientation)
-        crop = decode_small(image, crop, scaled)
-        image = eight_bits(resized(plain_mode(image), crop, scaled))
-        if self.orientation in UPRIGHT:
-            image = image.transpose(UPRIGHT[self.orientation])
-        return Frame(to_srgb(image, profile))
+        if not reduction.linear:
+            crop = decode_small(image, crop, scaled)
+        image = eight_bits(resized(plain_mode(image), crop, scaled, reduction.linear))
+        return to_srgb(turned(image, self.orientation), profile)
+
+
+def _loops(header: Header, info: dict[Any, Any]) -> int:
+    """How often a moving picture is shown; 0 is for ever. A GIF that does not say is shown once."""
+    return int(info.get("loop", 1 if header.format == "gif" else 0))
 
 
 def decode_small(image: Image.Image, crop: Box, scaled: Size) -> Box:
@@ -137,16 +142,6 @@ def plain_mode(image: Image.Image) -> Image.Image:
     if image.mode not in ("RGB", "L", "RGBA", "LA", "CMYK"):
         return image.convert("L" if image.mode == "1" else "RGB")
     return image
-
-
-def resized(image: Image.Image, crop: Box, scaled: Size) -> Image.Image:
-    if image.size == scaled and tuple(crop) == (0, 0, *image.size):
-        image.load()
-        return image
-    left, top, right, bottom = crop
-    box = (left, top, min(right, image.width), min(bottom, image.height))  # rounding must not reach beyond the edge
-    gap = None if image.mode == "I;16" else REDUCING_GAP  # Pillow cannot reduce 16 bits
-    return image.resize(scaled, Image.Resampling.LANCZOS, box=box, reducing_gap=gap)
 
 
 @contextmanager
