@@ -64,6 +64,7 @@ HOMES = {
     "PIL": {f"images/{name}.py" for name in PICTURE_MODULES},
     "wand": set[str](),
     "fabric": set[str](),
+    "h11": {"jobserver/gateways/http.py", "jobserver/gateways/http_request.py"},
     "rich": {"cli/pictures.py"},
     "typer": {f"cli/{p.name}" for p in (PACKAGE / "cli").glob("*.py")},
     "uvloop": {"jobserver/server.py", "workers/pool.py"},

@@ -25,3 +25,10 @@ Port = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The p
 Deadline = Annotated[
     float, typer.Option("--deadline", min=0.1, metavar="SECONDS", help="A job that runs longer is killed.")
 ]
+Protocols = Annotated[
+    list[str] | None,
+    typer.Option("--protocol", "-r", metavar="NAME", help="Speak this beside Gearman: http. May be given again."),
+]
+HttpPort = Annotated[
+    int | None, typer.Option("--http-port", min=0, max=65535, help="The port of HTTP.", show_default="8080")
+]

@@ -23,17 +23,22 @@ def up(
     listen: options.Listen = DEFAULT_HOST,
     port: options.Port = DEFAULT_PORT,
     deadline: options.Deadline = PoolLimits.deadline_s,
+    protocol: options.Protocols = None,
+    http_port: options.HttpPort = None,
 ) -> None:
     """Run a fleet on this host: a job server and a pool of image workers.
 
     Prints a line for each part when it is ready, and `ready` when all are. What dies is started again. Ctrl-C or
     SIGTERM lets running jobs finish and ends it; a second one ends it at once.
     """
+    from fleet.jobserver.gateways import listen_at
     from fleet.supervisor import Part, Supervisor
 
+    gateways = listen_at(protocol or (), listen, {"http": http_port})
+    spoken = [word for name, at in gateways for word in ("--protocol", name, f"--{name}-port", str(at.port))]
     server = Part(
         "server",
-        (*FLEET, "server", "--listen", listen, "--port", f"{{server.port:{port}}}"),
+        (*FLEET, "server", "--listen", listen, "--port", f"{{server.port:{port}}}", *spoken),
         ready="listening ",
         stop_s=SERVER_STOP_S,
     )

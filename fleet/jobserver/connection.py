@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fleet.jobserver.log import log
 from fleet.jobserver.session import JOIN_BYTES
-from fleet.jobserver.wire import Hub, Wire
+from fleet.jobserver.wire import Hub, Wire, is_local
 from fleet.settings import Keepalive
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Connection(asyncio.BufferedProtocol):
         self._server = server
         self._limits = server.settings.limits
         self._speak = speak
+        self._full = False  # the wire has enough for now
+        self._resuming = False  # it is about to be told to go on with what it has
         self._in_room = False  # the last buffer handed out was the wire's own
         self._ended = False  # the peer sends no more
         self._holds = 0  # reasons not to read from it
@@ -58,7 +60,7 @@ class Connection(asyncio.BufferedProtocol):
         _keep_alive(sock, self._server.settings.keepalive)
         host = (transport.get_extra_info("peername") or ("-",))[0]
         self.last_read = time.monotonic_ns()
-        admin = self._server.settings.admin == "any" or _is_local(host)
+        admin = self._server.settings.admin == "any" or is_local(host)
         self.wire = self._speak(self._server.hub, f"{sock.fileno()} {host}", admin)
         self._server.joined(self)
 
@@ -76,6 +78,8 @@ class Connection(asyncio.BufferedProtocol):
         else:
             wire.feed(self._server.scratch[:nbytes], now)
         self._server.turn(now, self)
+        if wire.full != self._full:
+            self._pace()
         if wire.midway:
             self._server.watch(self, now)
         if wire.guesses >= self._limits.guesses:
@@ -95,7 +99,12 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.writelines(outbox)
         if self._unread:
             self._hold_up(producer)
-        if wire.closing or (self._ended and not wire.owed):
+        if wire.full or self._full:
+            self._pace()
+        self._close_if_over()
+
+    def _close_if_over(self) -> None:
+        if self.wire.closing or (self._ended and not self.wire.owed):
             self.transport.close()
 
     def _hold_up(self, producer: Connection | None) -> None:
@@ -104,6 +113,24 @@ class Connection(asyncio.BufferedProtocol):
         elif producer not in (None, self) and producer not in self._held_up:
             self._held_up[producer] = None
             producer.hold()
+
+    def _pace(self) -> None:
+        """Read no more than the wire deals with."""
+        if self.wire.full != self._full:
+            self._full = not self._full
+            (self.hold if self._full else self.release)()
+        if self.wire.behind and not self._resuming:
+            self._resuming = True
+            asyncio.get_running_loop().call_soon(self._resume)
+
+    def _resume(self) -> None:
+        self._resuming = False
+        if not self.transport.is_closing():
+            now = time.monotonic_ns()
+            self.wire.feed(b"", now)
+            self._server.turn(now, self)
+            self._pace()
+            self._close_if_over()
 
     # -- what is not read from --------------------------------------------------------------------------------
 
@@ -166,7 +193,3 @@ def _keep_alive(sock: socket.socket, keepalive: Keepalive | None) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, keepalive.idle_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, keepalive.interval_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, keepalive.count)
-
-
-def _is_local(host: str) -> bool:
-    return host.removeprefix("::ffff:").startswith("127.") or host == "::1"

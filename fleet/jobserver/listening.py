@@ -39,7 +39,7 @@ def open_sockets(address: Address, backlog: int) -> list[socket.socket]:
             sock.close()
         reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
         raise CannotListen(
-            f"cannot listen on {address}: {reason}; stop what uses the port or choose another with --port"
+            f"cannot listen on {address}: {reason}; stop what uses the port or choose another"
         ) from error
     return sockets
 

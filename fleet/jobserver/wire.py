@@ -50,6 +50,11 @@ class Wire(Peer):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}: {len(self.functions)} functions, {len(self.holding)} jobs held>"
 
+    @property
+    def local(self) -> bool:
+        """The peer is on this machine."""
+        return is_local(self.label.partition(" ")[2])
+
     # -- what the shell calls; a protocol overrides feed, and the others if it has a use for them ---------------
 
     def feed(self, data: Data, now: int) -> None:
@@ -75,6 +80,16 @@ class Wire(Peer):
         return bool(self.listening)
 
     @property
+    def full(self) -> bool:
+        """Enough has arrived: nothing more is read until some of it was dealt with."""
+        return False
+
+    @property
+    def behind(self) -> bool:
+        """It can go on with what has arrived already, once others had their turn: feed it nothing to have it do so."""
+        return False
+
+    @property
     def idle(self) -> bool:
         """The connection would be missed by nobody."""
         return not (self.functions or self.holding or self.listening)
@@ -89,3 +104,8 @@ class Wire(Peer):
         self.closing = True
         self.outbox.clear()
         self.broker.leave(self, now)
+
+
+def is_local(host: str) -> bool:
+    """Whether an address is this machine's own loopback."""
+    return host.removeprefix("::ffff:").startswith("127.") or host == "::1"

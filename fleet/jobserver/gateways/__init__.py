@@ -7,14 +7,35 @@ reads, writes, closes and keeps the limits for it as it does for Gearman. To add
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fleet.errors import UsageError
-from fleet.jobserver.wire import Wire
+from fleet.settings import Address
+
+if TYPE_CHECKING:
+    from fleet.jobserver.wire import Wire
 
 # By name, as "module:class": one that is not spoken is not loaded.
-GATEWAYS: Final[dict[str, str]] = {}
+GATEWAYS: Final[dict[str, str]] = {"http": "fleet.jobserver.gateways.http:Http"}
+
+PORTS: Final = {"http": 8080}  # gearmand's
+
+
+def listen_at(names: Iterable[str], host: str, ports: Mapping[str, int | None]) -> tuple[tuple[str, Address], ...]:
+    """What `ServerSettings.gateways` takes: each named gateway and where it listens; a port of None is its usual one.
+
+    Raises:
+        UsageError: there is no such gateway, or a port is given for one that is not named.
+    """
+    chosen = dict.fromkeys(names)
+    for name, port in ports.items():
+        if port is not None and name not in chosen:
+            raise UsageError(f"--{name}-port is given, but not --protocol {name}")
+    for name in chosen:
+        _check(name)
+    return tuple((name, Address(host, PORTS[name] if (port := ports.get(name)) is None else port)) for name in chosen)
 
 
 def wire_for(name: str) -> type[Wire]:
@@ -23,8 +44,12 @@ def wire_for(name: str) -> type[Wire]:
     Raises:
         UsageError: there is none.
     """
-    if name not in GATEWAYS:
-        raise UsageError(f"there is no protocol {name!r}; there are: {', '.join(GATEWAYS) or 'none but Gearman'}")
+    _check(name)
     module, _, wire = GATEWAYS[name].partition(":")
     found: type[Wire] = getattr(import_module(module), wire)
     return found
+
+
+def _check(name: str) -> None:
+    if name not in GATEWAYS:
+        raise UsageError(f"there is no protocol {name!r} beside Gearman; there are: {', '.join(GATEWAYS)}")

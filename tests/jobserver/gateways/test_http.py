@@ -1,0 +1,552 @@
+"""One HTTP connection at the job server, without a socket: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+
+import h11
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.jobserver.broker import Broker
+from fleet.jobserver.gateways.http import AHEAD_BYTES, Http
+from fleet.jobserver.job import HIGH, Job, Peer
+from fleet.jobserver.wire import Hub
+from fleet.protocol import packets
+from tests.jobserver.test_broker import Recorder, grabbed, make_broker, peer
+
+LIMIT = 1 << 20
+HEAD = b"Host: localhost\r\n"
+
+Answer = tuple[int, dict[bytes, bytes], bytes]  # status, headers, body
+
+
+class End:
+    """A connection and what a client at its other end reads."""
+
+    def __init__(self, broker: Broker, label: str = "7 127.0.0.1") -> None:
+        self.hub = Hub(broker)
+        self.wire = Http(self.hub, label)
+        self.sent = b""
+        self.methods: list[bytes] = []
+
+    def feed(self, data: bytes) -> None:
+        """Feed it as the shell does."""
+        self.wire.feed(memoryview(data), 0)
+        while self.wire.behind and not self.wire.closing:
+            self.wire.feed(b"", 0)
+
+    def raw(self, data: bytes = b"") -> bytes:
+        if data:
+            self.feed(data)
+        elif self.wire.behind:
+            self.feed(b"")
+        sent = b"".join(map(bytes, self.wire.outbox))
+        self.wire.outbox.clear()
+        return sent
+
+    def ask(self, method: str, target: str, body: bytes = b"", *headers: str) -> None:
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self.feed("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def over(self) -> bool:
+        """The shell closes it."""
+        return self.wire.closing and self.wire in self.hub.dirty
+
+    def full(self) -> bool:
+        """The shell reads no more."""
+        return self.wire.full
+
+    def answer(self, method: str = "POST") -> Answer:
+        (found,) = answers(self.raw(), method)
+        return found
+
+
+def answers(sent: bytes, *methods: str) -> list[Answer]:
+    """All responses in what was sent, which must be whole."""
+    client = h11.Connection(h11.CLIENT)
+    client.receive_data(sent)
+    found: list[Answer] = []
+    for method in methods or ("POST",):
+        client.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+        client.send(h11.EndOfMessage())
+        body = b""
+        while not isinstance(event := client.next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Response):
+                status, headers = event.status_code, dict(event.headers)
+            elif isinstance(event, h11.Data):
+                body += event.data
+            else:
+                assert isinstance(event, h11.InformationalResponse), (event, sent)
+        found.append((status, headers, body))
+        if client.our_state is h11.DONE:
+            client.start_next_cycle()
+    assert not client.trailing_data[0]
+    return found
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return make_broker(packet_bytes=LIMIT)
+
+
+@pytest.fixture
+def client(broker: Broker) -> End:
+    return End(broker)
+
+
+@pytest.fixture
+def worker(broker: Broker) -> Recorder:
+    return peer(broker, b"f")
+
+
+def done(broker: Broker, worker: Peer, data: bytes, kind: int = packets.WORK_COMPLETE) -> Job:
+    """The worker does its next job."""
+    job = grabbed(broker, worker)
+    assert broker.work(worker, kind, job.handle, data)
+    return job
+
+
+# -- jobs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_from_its_request_to_its_result(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("POST", "/f?x=1", b"work", "X-Gearman-Unique: me", "X-Gearman-Priority: high")
+    assert client.raw() == b""
+    job = grabbed(broker, worker)
+    assert (bytes(job.workload), job.unique, job.priority, job.background) == (b"work", b"me", HIGH, False)
+    broker.progress(worker, job.handle, b"1", b"2")
+    broker.work(worker, packets.WORK_WARNING, job.handle, b"hm")
+    assert client.raw() == b""
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"result")
+    status, headers, body = client.answer()
+    assert (status, body) == (200, b"result")
+    assert headers[b"x-gearman-job-handle"] == job.handle
+    assert headers[b"x-gearman-command"] == b"WORK_COMPLETE"
+    assert headers[b"content-length"] == b"6"
+    assert not client.over()
+
+
+def test_a_large_result_is_sent_from_where_it_lies(broker: Broker, client: End, worker: Recorder) -> None:
+    result = bytearray(100_000)
+    client.ask("POST", "/f")
+    done(broker, worker, result)  # type: ignore[arg-type]
+    assert any(part is result for part in client.wire.outbox)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "status", "command"),
+    [
+        (packets.WORK_FAIL, b"", 502, b"WORK_FAIL"),
+        (packets.WORK_EXCEPTION, b"ValueError: no", 502, b"WORK_EXCEPTION"),
+        (packets.WORK_EXCEPTION, b"BadImage: corrupt: no", 422, b"WORK_EXCEPTION"),
+        (packets.WORK_EXCEPTION, b"BadSpec: no", 422, b"WORK_EXCEPTION"),
+        (packets.WORK_EXCEPTION, b"Badly done", 502, b"WORK_EXCEPTION"),
+    ],
+)
+def test_a_failed_job_is_no_success(
+    broker: Broker, client: End, worker: Recorder, kind: int, text: bytes, status: int, command: bytes
+) -> None:
+    client.ask("POST", "/f")
+    job = done(broker, worker, text, kind)
+    found, headers, body = client.answer()
+    assert (found, body) == (status, text)
+    assert headers[b"x-gearman-command"] == command
+    assert headers[b"x-gearman-job-handle"] == job.handle
+
+
+def test_data_streams_in_chunks_as_it_comes(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("POST", "/f")
+    job = grabbed(broker, worker)
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one ")
+    first = client.raw()
+    assert first.endswith(b"\r\n\r\n4\r\none \r\n")
+    broker.work(worker, packets.WORK_WARNING, job.handle, b"hm")
+    broker.work(worker, packets.WORK_DATA, job.handle, b"")
+    broker.progress(worker, job.handle, b"1", b"2")
+    assert client.raw() == b""
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two")
+    ((status, headers, body),) = answers(first + client.raw())
+    assert (status, headers[b"x-gearman-command"], body) == (200, b"WORK_DATA", b"one two")
+    assert not client.over()
+
+
+def test_a_stream_of_a_job_that_fails_has_no_end(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("POST", "/f")
+    job = grabbed(broker, worker)
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one")
+    broker.work(worker, packets.WORK_FAIL, job.handle, b"")
+    assert client.raw().endswith(b"3\r\none\r\n")
+    assert client.over()
+
+
+def test_a_background_job_is_accepted_and_its_status_told(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("POST", "/f", b"work", "X-Gearman-Background: true")
+    status, headers, body = client.answer()
+    handle = headers[b"x-gearman-job-handle"]
+    assert (status, headers[b"x-gearman-command"], body) == (202, b"JOB_CREATED", b"")
+    assert headers[b"location"] == b"/jobs/" + handle
+    assert not client.wire.owed
+    told = {"handle": handle.decode(), "known": True, "running": False, "numerator": 0, "denominator": 0}
+    client.ask("GET", f"/jobs/{handle.decode()}")
+    status, _, body = client.answer()
+    assert (status, json.loads(body)) == (200, told)
+    grabbed(broker, worker)
+    broker.progress(worker, handle, b"1", b"3")
+    client.ask("GET", f"/jobs/{handle.decode()}")
+    assert json.loads(client.answer()[2]) == {**told, "running": True, "numerator": 1, "denominator": 3}
+    broker.work(worker, packets.WORK_COMPLETE, handle, b"")
+    client.ask("GET", f"/jobs/{handle.decode()}")
+    status, _, body = client.answer()
+    assert (status, json.loads(body)["known"]) == (404, False)
+    assert client.wire.guesses == 1
+
+
+def test_head_of_a_status_is_its_head(client: End) -> None:
+    client.ask("HEAD", "/jobs/none")
+    status, headers, body = client.answer("HEAD")
+    assert (status, body) == (404, b"")
+    assert int(headers[b"content-length"]) > 0
+
+
+def test_equal_bodies_are_one_job_unless_told_otherwise(broker: Broker, worker: Recorder) -> None:
+    one, two, three = End(broker), End(broker), End(broker)
+    one.ask("POST", "/f", b"same")
+    two.ask("POST", "/f", b"same")
+    three.ask("POST", "/f", b"same", "X-Gearman-Unique: other")
+    assert len(broker.jobs) == 2
+    done(broker, worker, b"r")
+    assert one.answer()[1:] == two.answer()[1:]
+    assert three.raw() == b""
+
+
+def test_a_client_that_leaves_takes_its_queued_job_along(broker: Broker, client: End) -> None:
+    client.ask("POST", "/f", b"work")
+    assert client.wire.owed
+    client.wire.lost(0)
+    assert not broker.jobs
+
+
+def test_a_full_queue_is_503_and_may_be_tried_again() -> None:
+    client = End(make_broker(jobs=0))
+    client.ask("POST", "/f", b"work")
+    status, headers, body = client.answer()
+    assert (status, headers[b"retry-after"], body) == (503, b"1", b"Job queue is full.\n")
+    assert not client.over()
+
+
+@pytest.mark.parametrize(("target", "unique"), [("/" + "f" * 513, "u"), ("/f", "u" * 65)])
+def test_names_that_are_too_long_are_refused(broker: Broker, client: End, target: str, unique: str) -> None:
+    client.ask("POST", target, b"work", f"X-Gearman-Unique: {unique}")
+    assert client.answer()[0] == 400
+    assert not broker.jobs
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [("HEAD", "/f", 405), ("OPTIONS", "/f", 405), ("GET", "/", 404), ("POST", "/%00", 400)],
+)
+def test_what_is_refused_has_no_effect_and_the_connection_lives(
+    broker: Broker, client: End, method: str, target: str, status: int
+) -> None:
+    client.ask(method, target)
+    assert client.answer(method)[0] == status
+    assert not broker.jobs
+    client.ask("GET", "/jobs/x")
+    assert client.answer()[0] == 404
+
+
+# -- bodies ---------------------------------------------------------------------------------------------------
+
+
+def test_a_body_in_chunks(broker: Broker, client: End, worker: Recorder) -> None:
+    client.feed(b"PUT /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+    client.feed(b"4;x=y\r\n two\r\n0\r\nTrailer: x\r\n\r\n")
+    assert bytes(grabbed(broker, worker).workload) == b"one two"
+    assert client.hub.receiving_bytes == 0
+
+
+def test_a_body_that_was_announced_is_filled_in_not_joined(broker: Broker, client: End, worker: Recorder) -> None:
+    client.feed(b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000\r\n\r\n")
+    assert client.hub.receiving_bytes == 100_000
+    for _ in range(10):
+        client.feed(b"x" * 10_000)
+    job = grabbed(broker, worker)
+    assert isinstance(job.workload, bytearray)
+    assert job.workload == b"x" * 100_000
+    assert client.hub.receiving_bytes == 0
+
+
+def test_who_asks_whether_to_go_on_is_told(broker: Broker, client: End) -> None:
+    head = b"POST /f HTTP/1.1\r\n" + HEAD + b"Expect: 100-continue\r\nContent-Length: 4\r\n"
+    assert client.raw(head + b"\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert client.raw(b"wo") == b""
+    assert client.raw(b"rk") == b""
+    assert len(broker.jobs) == 1
+
+
+def test_who_asks_whether_to_go_on_with_too_much_is_told_not_to(broker: Broker, client: End) -> None:
+    head = b"POST /f HTTP/1.1\r\n" + HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (LIMIT + 1)
+    ((status, headers, _),) = answers(client.raw(head))
+    assert (status, headers[b"connection"]) == (413, b"close")
+    assert client.hub.receiving_bytes == 0
+
+
+def test_a_body_that_is_too_large_is_refused_at_once_and_read_away(broker: Broker, client: End) -> None:
+    """Closing at once would have the kernel reset the connection, and the client never see why."""
+    head = b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % (LIMIT + 10)
+    ((status, _, _),) = answers(client.raw(head))
+    assert status == 413
+    assert not client.over()
+    assert client.wire.midway
+    assert client.raw(b"x" * LIMIT) == b""
+    assert not client.over()
+    client.raw(b"x" * 10)
+    assert client.over()
+    assert not broker.jobs
+
+
+def test_nobody_may_send_for_ever_what_was_refused(client: End) -> None:
+    client.feed(b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999\r\n\r\n")
+    for _ in range(LIMIT // 65536 + 1):
+        assert not client.over()
+        client.feed(b"x" * 65536)
+    assert client.over()
+
+
+def test_chunks_over_the_limit_are_refused_when_they_are(broker: Broker, client: End) -> None:
+    client.feed(b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    chunk = b"%x\r\n" % (LIMIT // 2) + b"x" * (LIMIT // 2) + b"\r\n"
+    assert client.raw(chunk + chunk) == b""
+    assert client.hub.receiving_bytes == LIMIT
+    assert answers(client.raw(b"1\r\nx\r\n"))[0][0] == 413
+    assert client.hub.receiving_bytes == 0
+    client.feed(b"0\r\n\r\n")
+    assert client.over()
+    assert not broker.jobs
+
+
+def test_all_that_is_on_its_way_together_has_a_limit() -> None:
+    client = End(make_broker(receiving_bytes=100))
+    ((status, headers, _),) = answers(client.raw(b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 101\r\n\r\n"))
+    assert (status, headers[b"retry-after"]) == (503, b"1")
+    assert client.hub.receiving_bytes == 0
+
+
+def test_what_was_announced_by_one_who_left_is_not_counted_any_more(client: End) -> None:
+    client.feed(b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 100\r\n\r\nx")
+    client.wire.lost(0)
+    assert client.hub.receiving_bytes == 0
+
+
+# -- one request after another --------------------------------------------------------------------------------
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(broker: Broker, client: End, worker: Recorder) -> None:
+    client.feed(
+        b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\n\r\na"
+        b"GET /jobs/none HTTP/1.1\r\n" + HEAD + b"\r\n"
+        b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\n\r\nb"
+    )
+    assert len(broker.jobs) == 1
+    sent = client.raw()
+    for result in (b"A", b"B"):
+        assert client.wire.owed
+        done(broker, worker, result)
+        sent += client.raw()
+    found = answers(sent, "POST", "GET", "POST")
+    assert [(status, body) for status, _, body in found if status == 200] == [(200, b"A"), (200, b"B")]
+    assert found[1][0] == 404
+    assert not client.wire.owed
+
+
+def test_only_so_much_is_kept_of_what_is_sent_ahead(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("POST", "/f")
+    ahead = b"GET /jobs/none HTTP/1.1\r\n" + HEAD + b"\r\n"
+    count = AHEAD_BYTES // len(ahead) + 1
+    client.feed(ahead * (count - 1))
+    assert not client.full()
+    client.feed(ahead)
+    assert client.full()
+    done(broker, worker, b"r")
+    found = answers(client.raw(), "POST", *["GET"] * count)
+    assert [status for status, _, _ in found] == [200, *[404] * count]
+    assert not client.full()
+
+
+def test_an_http_1_0_client_is_answered_and_closed(broker: Broker, client: End, worker: Recorder) -> None:
+    client.feed(b"POST /f HTTP/1.0\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\nagarbage")
+    client.feed(b"more garbage")
+    done(broker, worker, b"r")
+    status, headers, body = client.answer()
+    assert (status, headers[b"connection"], body) == (200, b"close", b"r")
+    assert client.over()
+    assert not client.wire.owed
+
+
+def test_an_http_1_0_client_gets_a_stream_without_chunks(broker: Broker, client: End, worker: Recorder) -> None:
+    client.feed(b"GET /f HTTP/1.0\r\n\r\n")
+    job = grabbed(broker, worker)
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one ")
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two")
+    sent = client.raw()
+    assert sent.endswith(b"\r\n\r\none two")
+    assert b"chunked" not in sent
+    assert client.over()
+
+
+def test_who_asks_to_close_is_closed(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("GET", "/f", b"", "Connection: close")
+    done(broker, worker, b"r")
+    assert client.answer()[1][b"connection"] == b"close"
+    assert client.over()
+
+
+def test_an_upgrade_that_is_offered_is_not_taken(broker: Broker, client: End, worker: Recorder) -> None:
+    client.ask("POST", "/f", b"w", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMA")
+    done(broker, worker, b"r")
+    assert client.answer()[0] == 200
+    client.ask("GET", "/")
+    assert client.answer()[0] == 404
+
+
+# -- peers as they should not be ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x00\x01\x02\r\n\r\n", 400),
+        (b"\0REQ\0\0\0\x07\0\0\0\0\r\n\r\n", 400),
+        (b"GET /f\r\n\r\n", 400),
+        (b"GET /f HTTP/1.1\r\n\r\n", 400),  # no Host
+        (b"GET /f HTTP/1.1\r\n" + HEAD + HEAD + b"\r\n", 400),
+        (b"GET /f HTTP/1.1\r\n" + HEAD + b"X : y\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: +1\r\n\r\na", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /f HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n", 400),
+        (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n" + b"x" * 20_000, 431),
+        (b"GET /f HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 20_000, 431),
+        (b"G" * 20_000, 431),
+    ],
+)
+def test_what_can_be_read_in_two_ways_or_none_is_refused_and_ends_the_connection(
+    broker: Broker, client: End, sent: bytes, status: int
+) -> None:
+    found, headers, _ = answers(client.raw(sent))[0]
+    assert (found, headers[b"connection"]) == (status, b"close")
+    client.feed(b"GET /f HTTP/1.1\r\n" + HEAD + b"\r\n")
+    assert not broker.jobs
+
+
+def test_lines_that_end_in_a_bare_newline_are_one_request_and_folded_headers_one_header(
+    broker: Broker, client: End
+) -> None:
+    client.feed(b"POST /f HTTP/1.1\nHost: localhost\nX-Gearman-Unique: a\n b\nContent-Length: 4\n\nwork")
+    (job,) = broker.jobs.values()
+    assert (bytes(job.workload), job.unique) == (b"work", b"a b")
+
+
+def test_a_bodys_bytes_are_never_a_request(broker: Broker, client: End) -> None:
+    inner = b"POST /g HTTP/1.1\r\n" + HEAD + b"\r\n"
+    client.ask("POST", "/f", inner)
+    (job,) = broker.jobs.values()
+    assert bytes(job.workload) == inner
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /f HT", b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 9\r\n\r\nx"])
+def test_who_is_too_slow_is_told_so(client: End, begun: bytes) -> None:
+    client.feed(begun)
+    assert client.wire.midway == bool(begun)
+    client.wire.cut(b"TOO_SLOW", b"too slow")
+    assert client.answer()[::2] == (408, b"too slow\n")
+    assert client.over()
+
+
+def test_who_comes_when_there_are_too_many_is_told_so(client: End) -> None:
+    client.wire.cut(b"TOO_MANY_CONNECTIONS", b"enough")
+    assert client.answer()[0] == 503
+
+
+def test_who_is_cut_within_a_response_or_after_it_gets_nothing_more(
+    broker: Broker, client: End, worker: Recorder
+) -> None:
+    client.ask("POST", "/f")
+    job = grabbed(broker, worker)
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one")
+    client.raw()
+    client.wire.cut(b"TOO_SLOW", b"too slow")
+    assert client.raw() == b""
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two")
+    assert client.raw() == b""
+
+
+# -- properties -----------------------------------------------------------------------------------------------
+
+REQUESTS = (
+    b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 5\r\n\r\nhello",
+    b"GET /f HTTP/1.1\r\n" + HEAD + b"\r\n",
+    b"PUT /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+    b"POST /f HTTP/1.1\r\n" + HEAD + b"X-Gearman-Background: true\r\nX-Gearman-Unique:\r\nContent-Length: 2\r\n\r\nbg",
+    b"GET /jobs/none HTTP/1.1\r\n" + HEAD + b"\r\n",
+    b"OPTIONS /f HTTP/1.1\r\n" + HEAD + b"\r\n",
+)
+
+
+def played(pieces: Sequence[bytes]) -> bytes:
+    """What is sent when a worker does each job as soon as there is one."""
+    broker = make_broker(packet_bytes=LIMIT)
+    client, worker = End(broker), peer(broker, b"f")
+    sent = b""
+    for piece in pieces:
+        sent += client.raw(piece)
+        while job := broker.grab(worker, 0):
+            broker.work(worker, packets.WORK_DATA, job.handle, b"<")
+            broker.work(worker, packets.WORK_COMPLETE, job.handle, bytes(job.workload[::-1]))
+            sent += client.raw()
+    client.wire.lost(0)
+    return sent
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.lists(st.integers(0, 600), max_size=12))
+def test_every_way_of_cutting_the_requests_gives_the_same_responses(chosen: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(chosen)
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    pieces = [stream[a:b] for a, b in itertools.pairwise(edges)]
+    assert played(pieces) == played([stream])
+    assert len(answers(played([stream]), *(request.split()[0].decode() for request in chosen))) == len(chosen)
+
+
+def test_a_request_that_comes_byte_by_byte_is_the_same_request() -> None:
+    stream = b"".join(REQUESTS)
+    assert played([stream[at : at + 1] for at in range(len(stream))]) == played([stream])
+
+
+PIECES = st.one_of(st.binary(max_size=64), st.sampled_from(REQUESTS), st.sampled_from([r[:30] for r in REQUESTS]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=8))
+def test_w40_arbitrary_bytes_never_raise_and_leave_the_broker_as_it_was(pieces: list[bytes]) -> None:
+    broker = make_broker(packet_bytes=LIMIT)
+    client = End(broker)
+    for piece in pieces:
+        client.feed(piece)
+    client.wire.lost(0)
+    assert client.hub.receiving_bytes == 0
+    assert not broker.peers
+    assert all(job.background for job in broker.jobs.values())
