@@ -39,7 +39,12 @@ def _options(
 ) -> None: ...
 
 
+def _paragraphs(text: str) -> str:
+    """With one line for each paragraph: typer keeps the other line breaks, whatever the terminal's width."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
 for command in (up, resize, run, status, server, worker):
-    app.command()(command)
+    app.command(help=_paragraphs(command.__doc__ or ""))(command)
 for name, line in CLASSIC.items():  # for --help alone: they are run before typer is loaded
     app.command(name, help=line)(lambda: None)

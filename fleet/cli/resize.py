@@ -12,9 +12,7 @@ from fleet.cli import options
 
 
 def resize(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="The pictures; - is stdin.", show_default=False)
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="The pictures; - is stdin.", show_default=False)],
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Where the result goes; - is stdout.")
     ] = None,

@@ -13,7 +13,7 @@ from fleet.cli import options, put, say
 def run(
     function: Annotated[str, typer.Option("--function", "-f", metavar="FUNCTION", help="The function to run.")],
     workload: Annotated[
-        str, typer.Argument(metavar="[WORKLOAD]", help="What to hand it; - or nothing: what comes on stdin.")
+        str, typer.Argument(metavar="WORKLOAD", help="What to hand it; - or nothing: what comes on stdin.")
     ] = "-",
     background: Annotated[
         bool, typer.Option("--background", "-b", help="Do not wait; print the job's handle.")

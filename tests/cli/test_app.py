@@ -32,6 +32,11 @@ def test_every_command_has_help_and_stands_in_the_reference(command: str) -> Non
     assert f"fleet {command}" in (ROOT / "docs" / "reference.md").read_text()
 
 
+def test_help_breaks_lines_where_the_terminal_ends() -> None:
+    help = fleet("up", "--help").stdout.decode()
+    assert "What dies is started again. Ctrl-C or SIGTERM lets running jobs finish" in help
+
+
 @pytest.mark.parametrize("words", [["nonsense"], ["resize"], ["up", "--workers", "0"], ["server", "--port", "70000"]])
 def test_a_senseless_command_line_exits_with_2(words: list[str]) -> None:
     done = fleet(*words)
