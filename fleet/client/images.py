@@ -6,6 +6,7 @@ defaults; see `fleet.images.envelope`.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from typing import IO, Any, Final
@@ -68,10 +69,12 @@ def read(source: Source) -> Data:
     """All bytes of a source.
 
     Raises:
-        UsageError: the file cannot be read; the text says which and why.
+        UsageError: the file cannot be read, or this is none; the text says which and why.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return source
+    if isinstance(source, io.TextIOBase) or (not isinstance(source, str | os.PathLike) and not hasattr(source, "read")):
+        raise UsageError(f'a picture is bytes, a path, or a file opened with "rb"; this is {type(source).__name__}')
     try:
         if isinstance(source, str | os.PathLike):
             with open(source, "rb") as file:
