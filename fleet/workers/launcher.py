@@ -37,7 +37,7 @@ class Launcher:
 
     def __init__(self, functions: Mapping[str, str], limits: PoolLimits, on_change: Callable[[], None]) -> None:
         self.ready = False
-        self._config = json.dumps({"functions": dict(functions), "limits": asdict(limits)})
+        self._config = json.dumps({"functions": dict(functions), "limits": asdict(limits), "path": sys.path})
         self._on_change = on_change
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None

@@ -128,6 +128,7 @@ def main() -> None:
     # A terminal's Ctrl-C and a stop of the pool are the pool's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.path[:] = config["path"]  # what the pool's program can import, its functions can be
     functions = load(config["functions"])
     # Nothing that is here now is garbage, and a collection in a runner would touch, and so copy, all of it.
     gc.collect()

@@ -56,6 +56,25 @@ def zygote_of(pool: Program) -> int:
     return found
 
 
+BESIDE = """
+from fleet.settings import parse_servers
+from fleet.workers.pool import run_pool
+
+run_pool(parse_servers(), 1, functions={"shout": "mine:shout"})
+"""
+
+
+def test_functions_may_stand_beside_the_program_that_starts_the_pool(
+    spawn: Callable[..., Program], server: Address, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLEET_SERVERS", str(server))
+    (tmp_path / "pool.py").write_text(BESIDE)
+    (tmp_path / "mine.py").write_text("def shout(workload):\n    return bytes(workload).upper()\n")
+    program = spawn(FLEET[0], str(tmp_path / "pool.py"))
+    assert program.out.line() == "ready 1 slots: shout"
+    assert client.run("shout", b"hello") == b"HELLO"
+
+
 def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
     start_pool()
     with client:
