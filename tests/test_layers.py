@@ -12,11 +12,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fleet"
 
 # A part may import those listed for it, besides itself.
-BASE = {"errors", "backoff", "dial", "settings", "version"}
+BASE = {"errors", "backoff", "dial", "settings", "version", "lines", "linux"}
 MAY_IMPORT = {
     "errors": set(),
     "backoff": set(),
     "version": set(),
+    "lines": set(),
+    "linux": set(),
     "settings": {"errors"},
     "dial": {"errors", "settings"},
     "protocol": BASE,

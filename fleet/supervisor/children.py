@@ -10,61 +10,21 @@ The binding is to the *thread* that spawned: spawn from the main thread.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
+from fleet.lines import Lines
+from fleet.linux import adopt_orphans, follow_parent, offspring, oom_kills, prctl
 from fleet.supervisor.spec import Exit, Part
 
-LINE_BYTES: Final = 1024  # of a child's output; longer lines come in pieces, each of which fits into a full pipe's page
 READ_BYTES: Final = 16 * 1024
 LAST_WORDS_BYTES: Final = 256 * 1024  # read of what a dead child left in its pipe; a pipe holds less
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SET_PDEATHSIG: Final = 1  # PR_SET_PDEATHSIG
-_SET_CHILD_SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER
-
-
-def _load_prctl() -> Callable[..., int] | None:
-    """Looked up at import: between fork and exec there is no time for a dynamic linker."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
-    found: Callable[..., int] = prctl
-    return found
-
-
-_prctl: Final = _load_prctl()
-CAN_ADOPT: Final = _prctl is not None
-
-
-class Lines:
-    """From bytes, cut anywhere, to lines of at most LINE_BYTES; what is no UTF-8 is replaced."""
-
-    __slots__ = ("_held",)
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    def feed(self, data: bytes) -> list[str]:
-        *whole, self._held = (self._held + data).split(b"\n")
-        lines = [piece for line in whole for piece in _pieces(line)]
-        *full, self._held = _pieces(self._held)
-        return [line.decode(errors="replace") for line in lines + full]
-
-    def rest(self) -> list[str]:
-        """The last line, if it had no end."""
-        held, self._held = self._held, b""
-        return [held.decode(errors="replace")] if held else []
-
-
-def _pieces(line: bytes) -> list[bytes]:
-    return [line[at : at + LINE_BYTES] for at in range(0, len(line), LINE_BYTES)] or [b""]
+CAN_ADOPT: Final = prctl is not None
 
 
 class Child:
@@ -113,10 +73,10 @@ class Children:
 
     def __init__(self, *, adopt: bool = CAN_ADOPT) -> None:
         self._children: dict[int, Child] = {}  # by pid, until reaped
-        self._adopts = adopt and _prctl is not None
+        self._adopts = adopt and CAN_ADOPT
         # Inherited through an exec, as in `postgres & exec fleet up`: not ours to kill.
-        self._strangers = frozenset(_offspring())
-        self._oom_kills = _oom_kills()
+        self._strangers = frozenset(offspring())
+        self._oom_kills = oom_kills()
         self._subreaper(True)
 
     def __repr__(self) -> str:
@@ -197,8 +157,8 @@ class Children:
         return [child for child in self._children.values() if child.name == name]
 
     def _subreaper(self, wanted: bool) -> None:
-        if self._adopts and _prctl is not None:
-            _prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+        if self._adopts:
+            adopt_orphans(wanted)
 
     def _statuses(self) -> Iterator[tuple[int, int]]:
         """Reap: the pid and status (minus the signal, if one killed it) of each child that has ended."""
@@ -229,14 +189,14 @@ class Children:
         """
         if not self._adopts or os.getpid() == 1:
             return []
-        return [pid for pid in _offspring() if pid not in self._children and pid not in self._strangers]
+        return [pid for pid in offspring() if pid not in self._children and pid not in self._strangers]
 
     def _cause(self, status: int) -> str:
         if status >= 0:
             return f"exited with code {status}"
         if -status != signal.SIGKILL:
             return f"killed by {_signal_name(-status)}"
-        before, self._oom_kills = self._oom_kills, _oom_kills()
+        before, self._oom_kills = self._oom_kills, oom_kills()
         known_innocent = before is not None and before == self._oom_kills
         return "killed by SIGKILL" if known_innocent else "killed by SIGKILL (maybe out of memory)"
 
@@ -256,10 +216,7 @@ def _binder(parent: int, mask: set[int | signal.Signals]) -> Callable[[], None]:
     """
 
     def bind() -> None:
-        if _prctl is not None:
-            _prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:  # we died before the binding held
-                os._exit(1)
+        follow_parent(parent)
         for number in STOP_SIGNALS:
             if signal.signal(number, signal.SIG_IGN) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
@@ -277,23 +234,6 @@ def _ended() -> int | None:
     except ChildProcessError:
         return None
     return found.si_pid if found is not None else None
-
-
-def _offspring() -> list[int]:
-    """All children of this process, the dead ones included; none where the kernel does not tell."""
-    try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _oom_kills() -> int | None:
-    """How many processes the kernel has killed for memory since it started; None where it does not tell."""
-    try:
-        counts = Path("/proc/vmstat").read_text()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in counts.splitlines() if line.startswith("oom_kill ")), None)
 
 
 def _signal_name(number: int) -> str:

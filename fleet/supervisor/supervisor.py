@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any, Final, TextIO
 
+from fleet.lines import Output
 from fleet.supervisor.children import STOP_SIGNALS, Child, Children, unstarted
 from fleet.supervisor.machine import NS, Action, Announce, Kill, Machine, Relay, Report, Spawn, Terminate
-from fleet.supervisor.output import Output
 from fleet.supervisor.spec import Part, Plan, Policy
 
 LEAVE_S: Final = 2.0  # for the killed to be gone at the very end; longer only hangs in the kernel

@@ -17,8 +17,9 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NoReturn
 
+from fleet.linux import follow_parent
 from fleet.settings import PoolLimits
-from fleet.workers import channel, death
+from fleet.workers import channel
 from fleet.workers.channel import Kind
 
 Part = bytes | channel.Progress
@@ -40,7 +41,7 @@ def run(functions: Mapping[str, Function], fds: tuple[int, int], limits: PoolLim
 
 def _become_a_runner(fds: tuple[int, int], limits: PoolLimits, parent: int) -> None:
     os.setsid()
-    death.follow_parent(parent)
+    follow_parent(parent)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

@@ -23,8 +23,9 @@ import socket
 import sys
 from typing import Any, Final
 
+from fleet.linux import follow_parent
 from fleet.settings import PoolLimits
-from fleet.workers import death, runner
+from fleet.workers import runner
 from fleet.workers.runner import Function
 
 MESSAGE_BYTES: Final = 64 * 1024
@@ -124,7 +125,7 @@ def load(paths: dict[str, str]) -> dict[str, Function]:
 
 def main() -> None:
     descriptor, parent, config = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
-    death.follow_parent(parent)
+    follow_parent(parent)
     # A terminal's Ctrl-C and a stop of the pool are the pool's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fleet.supervisor.children import LINE_BYTES, Child, Children, Lines, unstarted
+from fleet.supervisor.children import Child, Children, unstarted
 from fleet.supervisor.spec import Exit, Part
 from tests.processes import LIMIT_S, alive, until
 from tests.supervisor.conftest import ENV, Notes
@@ -81,7 +79,7 @@ def test_exits_have_causes(nursery: Nursery, word: str, end: Exit) -> None:
 
 def test_sigkill_is_suspicious(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: Iterator[int | None] = iter([3, 3, 4, None, None])
-    monkeypatch.setattr("fleet.supervisor.children._oom_kills", lambda: next(counts))
+    monkeypatch.setattr("fleet.supervisor.children.oom_kills", lambda: next(counts))
     nursery.children = Children(adopt=False)
     causes = [nursery.exit(nursery.spawn("kill=9")).cause for _ in range(4)]
     maybe = "killed by SIGKILL (maybe out of memory)"
@@ -197,23 +195,3 @@ def test_reprs(nursery: Nursery) -> None:
     assert repr(nursery.children) == f"<Children: child {child.pid}>"
     nursery.exit(child)
     assert repr(child) == f"<Child child, pid {child.pid}, exit status 0>"
-
-
-@given(st.lists(st.text("aé\n", max_size=5)), st.data())
-def test_lines_however_cut(texts: list[str], data: st.DataObject) -> None:
-    stream = "".join(texts).encode()
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
-    lines, found = Lines(), []
-    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        found += lines.feed(stream[start:end])
-    found += lines.rest()
-    assert found == stream.decode().removesuffix("\n").split("\n") if stream else found == []
-
-
-def test_long_lines_come_in_pieces() -> None:
-    lines = Lines()
-    assert lines.feed(b"x" * 10) == []
-    assert lines.feed(b"x" * LINE_BYTES) == ["x" * LINE_BYTES]
-    assert lines.feed(b"y\n\n") == ["x" * 10 + "y", ""]
-    assert lines.feed(b"\xff\n") == ["\N{REPLACEMENT CHARACTER}"]
-    assert lines.rest() == []

@@ -1,3 +1,5 @@
+"""Lines from processes, and for people who may not read them."""
+
 from __future__ import annotations
 
 import io
@@ -7,8 +9,10 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fleet.supervisor.output import Output
+from fleet.lines import LINE_BYTES, Lines, Output
 
 
 @pytest.fixture
@@ -68,3 +72,23 @@ def test_a_closed_stream() -> None:
     output = Output(stream)
     stream.close()
     output.line("ready")
+
+
+@given(st.lists(st.text("aé\n", max_size=5)), st.data())
+def test_lines_however_cut(texts: list[str], data: st.DataObject) -> None:
+    stream = "".join(texts).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    lines, found = Lines(), []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        found += lines.feed(stream[start:end])
+    found += lines.rest()
+    assert found == stream.decode().removesuffix("\n").split("\n") if stream else found == []
+
+
+def test_long_lines_come_in_pieces() -> None:
+    lines = Lines()
+    assert lines.feed(b"x" * 10) == []
+    assert lines.feed(b"x" * LINE_BYTES) == ["x" * LINE_BYTES]
+    assert lines.feed(b"y\n\n") == ["x" * 10 + "y", ""]
+    assert lines.feed(b"\xff\n") == ["\N{REPLACEMENT CHARACTER}"]
+    assert lines.rest() == []

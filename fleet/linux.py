@@ -1,0 +1,64 @@
+"""What Linux can do for processes that look after others, and that Python has no words for.
+
+Where there is no Linux the names are here and do nothing, so that the rest works without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_SET_PDEATHSIG: Final = 1  # from linux/prctl.h, like the next
+_SET_CHILD_SUBREAPER: Final = 36
+
+
+def _load_prctl() -> Callable[..., int] | None:
+    """Looked up at import: between fork and exec there is no time for a dynamic linker."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
+    found: Callable[..., int] = prctl
+    return found
+
+
+prctl: Final = _load_prctl()
+
+
+def follow_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent, process number `parent`, dies; exit if it is gone already.
+
+    The binding is to the parent's *thread* that forked, and a change of user ends it.
+    """
+    if prctl is not None:
+        prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the binding held
+            os._exit(1)
+
+
+def adopt_orphans(wanted: bool) -> None:
+    """Whether what our descendants leave behind comes to us instead of to init."""
+    if prctl is not None:
+        prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+
+
+def offspring() -> list[int]:
+    """All children of this process, the dead ones included; none where the kernel does not tell."""
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def oom_kills() -> int | None:
+    """How many processes the kernel has killed for memory since it started; None where it does not tell."""
+    try:
+        counts = Path("/proc/vmstat").read_text()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in counts.splitlines() if line.startswith("oom_kill ")), None)
