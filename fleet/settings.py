@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from fleet.errors import UsageError
 
@@ -131,8 +131,38 @@ class ServerSettings:
 class PoolLimits:
     """What one runner (one job's process) may use, and how long the pool waits for things."""
 
-    deadline_s: float = 20.0  # wall clock per job; SIGKILL after it
-    memory_bytes: int = 1024 * MIB  # address space: a 50-megapixel picture twice over, and the libraries
+    deadline_s: float = 20.0  # wall clock per job, a second try included; SIGKILL after it
+    memory_bytes: int = 1024 * MIB  # address space beyond the libraries' own; twice that at a second try
     result_bytes: int = 64 * MIB  # as a packet's body
     open_files: int = 32
+    processes: int = 256  # of the runners' user, threads too: what a fork bomb gets where no filter stops it
     grace_s: float = 20.0  # SIGTERM to giving the running jobs up
+    runner_jobs: int = 500  # that a runner kept for many does, some 10 % more or less, before it is replaced
+    runner_bytes: int = 256 * MIB  # resident: one kept for many jobs that grew larger is replaced
+
+
+@dataclass(frozen=True)
+class Containment:
+    """How far a pool keeps its runners from everything else, and one job from the next.
+
+    Raises:
+        UsageError: a word is none of those it may be, or the two contradict each other.
+    """
+
+    sandbox: str = "preferred"  # what this kernel has of it, and loudly if that is not all; or "required", or "off"
+    isolation: str = "job"  # a process per "job"; or per "slot", recycled; or "none": kept for good, without limits
+    user: str = "nobody"  # whose rights runners have, by name or number, where the pool is root
+
+    SANDBOX: ClassVar[tuple[str, ...]] = ("required", "preferred", "off")
+    ISOLATION: ClassVar[tuple[str, ...]] = ("job", "slot", "none")
+
+    def __post_init__(self) -> None:
+        for name, words in (("sandbox", self.SANDBOX), ("isolation", self.ISOLATION)):
+            if getattr(self, name) not in words:
+                raise UsageError(f"{name} is {getattr(self, name)!r}; it may be {', '.join(words)}")
+        if self.isolation == "none" and self.sandbox == "required":
+            raise UsageError("isolation none has no sandbox, and one is required; say sandbox off, or isolation slot")
+
+    @property
+    def sandboxed(self) -> bool:
+        return self.sandbox != "off" and self.isolation != "none"
