@@ -42,6 +42,7 @@ PURE = [
     *(f"jobserver/{name}.py" for name in ("agenda", "broker", "functions", "job", "patience", "refusal")),
     *(f"jobserver/{name}.py" for name in ("session", "text", "wire")),
     "jobserver/gateways/*.py",
+    "jobserver/stores/__init__.py",
     "client/conversation.py",
     "client/routing.py",
     "client/task.py",

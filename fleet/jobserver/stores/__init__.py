@@ -1,0 +1,259 @@
+"""Where background jobs are kept, so that an acknowledged one is never lost; and their results, for a while.
+
+A store keeps the backlog, the broker a window of it: the head of each queue. The broker says what it wants in
+*requests*, which are values; a store carries out a batch of them in order and in one transaction, and returns an answer
+for each. When `carry_out` has returned, all of the batch outlives a power cut. The rule for the rest of the job server:
+nothing is acknowledged before the batch that holds its request has been carried out.
+
+A job that was *claimed* is this process's to hand out; only that, and nothing on disk, is forgotten when it ends. So a
+job that ran when the server died is ready again, and nobody is blamed for it. Several servers may share a store only if
+it keeps claims by itself, with a lease for each server; the stores here belong to one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from fleet.errors import FleetError
+
+
+class StoreBroken(FleetError):
+    """The store can no longer promise anything; the job server must stop. What it acknowledged is on disk."""
+
+    exit_code = 74  # EX_IOERR of sysexits.h
+
+
+class StoreInUse(FleetError):
+    """Another job server uses this store."""
+
+    exit_code = 78  # EX_CONFIG: trying again would not help
+
+
+class End(StrEnum):
+    """How a background job ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"  # for good: nobody asked for retries, or the worker said that they would not help
+    DEAD = "dead"  # after its last retry: kept in the dead letter
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"  # it was not done while it was still wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A background job as it is kept. Times are seconds since 1970."""
+
+    handle: bytes
+    function: bytes
+    workload: bytes
+    unique: bytes = b""
+    key: bytes = b""  # what coalesces with it in its function; empty: nothing does
+    priority: int = 1
+    reducer: bytes = b""
+    submitted: int = 0
+    run_at: int = 0  # not before; 0: at once
+    expires: int = 0  # not after; 0: never too late
+    max_attempts: int = 0  # 0: what its function's policy says
+    failures: int = 0  # attempts that ended in a failure that a worker reported
+    deaths: int = 0  # workers that died with it
+    errors: tuple[str, ...] = ()  # why the attempts failed, oldest first
+
+
+class Result(NamedTuple):
+    """How a job ended and what came of it."""
+
+    handle: bytes
+    function: bytes
+    key: bytes
+    end: End
+    data: bytes  # of COMPLETED the result, of FAILED and DEAD the error's text
+    ended: int  # seconds since 1970
+
+
+# -- requests ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Keep a new job. Answer: Stored, Exists, or Refused.
+
+    With `claim`, which makes sense only if its queue has no unclaimed job before it, it is claimed at once.
+    """
+
+    entry: Entry
+    claim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Look for a live job with this coalescing key. Answer: its Entry, which is now claimed, or None."""
+
+    function: bytes
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry, at most `limit`."""
+
+    function: bytes
+    priority: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDue:
+    """Claim jobs whose `run_at` is not after `before`, the earliest first. Answer: a list of Entry."""
+
+    before: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A job ended: forget it, and keep its result until `keep_until` (0: not at all). Answer: whether it was there.
+
+    DEAD keeps the job itself, in the dead letter, with `entry` as it was at last.
+    """
+
+    result: Result
+    keep_until: int = 0
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """A claimed job is to be tried again: keep it as `entry` now is; it is claimed no more. Answer: None."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is known of a handle. Answer: its Entry if it lives, else its Result, else None."""
+
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LookUnique:
+    """The newest kept result with this coalescing key that COMPLETED, not before `since`. Answer: Result or None."""
+
+    function: bytes
+    key: bytes
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End a job that is not claimed as CANCELLED, keeping that until `keep_until`. Answer: whether it was there."""
+
+    handle: bytes
+    now: int
+    keep_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListJobs:
+    """Live jobs, or those in the dead letter, in their order, after `after` (a handle). Answer: a list of Entry.
+
+    Their workloads are left out: only their sizes are said, see `Listed`.
+    """
+
+    dead: bool = False
+    function: bytes | None = None
+    after: bytes = b""
+    limit: int = 100
+
+
+class Listed(NamedTuple):
+    """A job in a list."""
+
+    entry: Entry  # with an empty workload
+    size: int  # of the workload, bytes
+    ended: int  # when it came into the dead letter; 0 while it lives
+
+
+@dataclass(frozen=True, slots=True)
+class Revive:
+    """Bring dead jobs back, with no failures and deaths held against them. Answer: how many.
+
+    Those whose key a live job has meanwhile stay dead.
+    """
+
+    handles: tuple[bytes, ...] | None  # None: all
+    function: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Forget dead jobs for good. Answer: how many."""
+
+    handles: tuple[bytes, ...] | None  # None: all
+    function: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Forget results that are kept no longer, and the oldest beyond `result_bytes` in all. Answer: None."""
+
+    now: int
+    result_bytes: int
+
+
+Request = (
+    Put | Probe | Claim | ClaimDue | Finish | Postpone | Look | LookUnique | Cancel | ListJobs | Revive | Purge | Sweep
+)
+
+# -- answers ----------------------------------------------------------------------------------------------------
+
+
+class Stored(NamedTuple):
+    """The job is kept."""
+
+
+class Exists(NamedTuple):
+    """A live job of the same function has the key already; it is not claimed by this."""
+
+    handle: bytes
+
+
+class Refused(NamedTuple):
+    """The store cannot keep it now; the reason is for the client."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Backlog:
+    """How many unclaimed jobs of one function there are: by priority, and of those that wait for their time."""
+
+    ready: list[int] = field(default_factory=lambda: [0, 0, 0])
+    waiting: int = 0
+
+
+class Store(Protocol):
+    """One process's store. All of it is called from one thread."""
+
+    def recover(self) -> dict[bytes, Backlog]:
+        """What is there, by function; called once, first. Nothing is claimed yet. Raises StoreBroken, StoreInUse."""
+        ...
+
+    def carry_out(self, batch: Sequence[Request]) -> list[Any]:
+        """Carry out all of the batch, durably, and return an answer for each request, in order.
+
+        A store that has no room answers Put with Refused and carries out the rest.
+
+        Raises:
+            StoreBroken: nothing more can be promised; the batch may or may not have been carried out.
+        """
+        ...
+
+    def facts(self) -> dict[str, str | int]:
+        """What an administrator wants to know: where it is, which library, how durable."""
+        ...
+
+    def close(self) -> None: ...
