@@ -1,0 +1,198 @@
+"""A store that forgets everything when its process ends: for tests, and where only results, retries and the dead letter
+are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from fleet.jobserver import stores
+from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Request, Result, Stored
+
+Queue = dict[bytes, None]  # handles, the oldest first
+
+
+class MemoryStore:
+    """Jobs, results and the dead letter in dictionaries."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[bytes, Entry] = {}
+        self._keys: dict[tuple[bytes, bytes], bytes] = {}  # handles of live jobs by function and key
+        self._ready: dict[tuple[bytes, int], Queue] = {}  # unclaimed, by function and priority
+        self._waiting: Queue = {}  # unclaimed, for their time to come
+        self._dead: dict[bytes, tuple[Entry, int]] = {}  # with when they died
+        self._results: dict[bytes, tuple[Result, int]] = {}  # with until when they are kept, the oldest first
+        self._result_bytes = 0
+
+    def recover(self) -> dict[bytes, Backlog]:
+        return {}
+
+    def carry_out(self, batch: Sequence[Request]) -> list[Any]:
+        return [_HOW[type(request)](self, request) for request in batch]
+
+    def facts(self) -> dict[str, str | int]:
+        return {"store": "memory", "durable": "no"}
+
+    def close(self) -> None:
+        pass
+
+    # -- live jobs --------------------------------------------------------------------------------------------
+
+    def _put(self, request: stores.Put) -> Stored | Exists:
+        entry = request.entry
+        if entry.key and (holder := self._keys.get((entry.function, entry.key))):
+            return Exists(holder)
+        self._keep(entry)
+        if not request.claim:
+            self._line_up(entry)
+        return Stored()
+
+    def _probe(self, request: stores.Probe) -> Entry | None:
+        handle = self._keys.get((request.function, request.key))
+        if handle is None:
+            return None
+        entry = self._jobs[handle]
+        self._take(entry)
+        return entry
+
+    def _claim(self, request: stores.Claim) -> list[Entry]:
+        queue = self._ready.get((request.function, request.priority), {})
+        entries = [self._jobs[handle] for handle in list(queue)[: request.limit]]
+        for entry in entries:
+            self._take(entry)
+        return entries
+
+    def _claim_due(self, request: stores.ClaimDue) -> list[Entry]:
+        due = [entry for entry in self._unclaimed_waiting() if entry.run_at <= request.before]
+        entries = sorted(due, key=lambda entry: entry.run_at)[: request.limit]
+        for entry in entries:
+            self._take(entry)
+        return entries
+
+    def _finish(self, request: stores.Finish) -> bool:
+        result = request.result
+        entry = self._forget(result.handle)
+        if entry is None:
+            return False
+        if result.end is End.DEAD:
+            self._dead[result.handle] = request.entry or entry, result.ended
+        if request.keep_until:
+            self._results[result.handle] = result, request.keep_until
+            self._result_bytes += len(result.data)
+        return True
+
+    def _postpone(self, request: stores.Postpone) -> None:
+        entry = request.entry
+        if entry.handle in self._jobs:
+            self._take(self._jobs[entry.handle])
+            self._jobs[entry.handle] = entry
+            self._line_up(entry)
+
+    def _cancel(self, request: stores.Cancel) -> bool:
+        entry = self._jobs.get(request.handle)
+        if entry is None or not self._is_lined_up(entry):
+            return False
+        result = Result(entry.handle, entry.function, entry.key, End.CANCELLED, b"", request.now)
+        return self._finish(stores.Finish(result, request.keep_until))
+
+    # -- what has ended ---------------------------------------------------------------------------------------
+
+    def _look(self, request: stores.Look) -> Entry | Result | None:
+        found = self._results.get(request.handle)
+        return self._jobs.get(request.handle) or (found[0] if found else None)
+
+    def _look_unique(self, request: stores.LookUnique) -> Result | None:
+        for result, _ in reversed(self._results.values()):
+            if (result.function, result.key, result.end) == (request.function, request.key, End.COMPLETED):
+                return result if result.ended >= request.since else None
+        return None
+
+    def _list(self, request: stores.ListJobs) -> list[Listed]:
+        live = ((entry, 0) for entry in self._jobs.values())
+        rows = iter(self._dead.values()) if request.dead else live
+        if request.after:
+            for entry, _ in rows:
+                if entry.handle == request.after:
+                    break
+        fitting = ((e, ended) for e, ended in rows if request.function in (None, e.function))
+        return [
+            Listed(replace(entry, workload=b""), len(entry.workload), ended)
+            for (entry, ended), _ in zip(fitting, range(request.limit), strict=False)
+        ]
+
+    def _revive(self, request: stores.Revive) -> int:
+        revived = 0
+        for entry in self._chosen(request.handles, request.function):
+            if not (entry.key and (entry.function, entry.key) in self._keys):
+                del self._dead[entry.handle]
+                alive = replace(entry, failures=0, deaths=0, run_at=0, expires=0)
+                self._keep(alive)
+                self._line_up(alive)
+                revived += 1
+        return revived
+
+    def _purge(self, request: stores.Purge) -> int:
+        chosen = list(self._chosen(request.handles, request.function))
+        for entry in chosen:
+            del self._dead[entry.handle]
+        return len(chosen)
+
+    def _sweep(self, request: stores.Sweep) -> None:
+        for handle, (result, until) in list(self._results.items()):
+            if until <= request.now or self._result_bytes > request.result_bytes:
+                del self._results[handle]
+                self._result_bytes -= len(result.data)
+
+    # -- queues -----------------------------------------------------------------------------------------------
+
+    def _keep(self, entry: Entry) -> None:
+        self._jobs[entry.handle] = entry
+        if entry.key:
+            self._keys[entry.function, entry.key] = entry.handle
+
+    def _forget(self, handle: bytes) -> Entry | None:
+        entry = self._jobs.pop(handle, None)
+        if entry is not None:
+            self._take(entry)
+            if entry.key:
+                del self._keys[entry.function, entry.key]
+        return entry
+
+    def _line_up(self, entry: Entry) -> None:
+        self._line(entry)[entry.handle] = None
+
+    def _take(self, entry: Entry) -> None:
+        self._line(entry).pop(entry.handle, None)
+
+    def _is_lined_up(self, entry: Entry) -> bool:
+        return entry.handle in self._line(entry)
+
+    def _line(self, entry: Entry) -> Queue:
+        return self._waiting if entry.run_at else self._ready.setdefault((entry.function, entry.priority), {})
+
+    def _unclaimed_waiting(self) -> Iterator[Entry]:
+        return (self._jobs[handle] for handle in self._waiting)
+
+    def _chosen(self, handles: tuple[bytes, ...] | None, function: bytes | None) -> Iterator[Entry]:
+        names = list(self._dead) if handles is None else [handle for handle in handles if handle in self._dead]
+        entries = (self._dead[handle][0] for handle in names)
+        return (entry for entry in entries if function in (None, entry.function))
+
+
+_HOW: Final[dict[type, Callable[..., Any]]] = {
+    stores.Put: MemoryStore._put,
+    stores.Probe: MemoryStore._probe,
+    stores.Claim: MemoryStore._claim,
+    stores.ClaimDue: MemoryStore._claim_due,
+    stores.Finish: MemoryStore._finish,
+    stores.Postpone: MemoryStore._postpone,
+    stores.Cancel: MemoryStore._cancel,
+    stores.Look: MemoryStore._look,
+    stores.LookUnique: MemoryStore._look_unique,
+    stores.ListJobs: MemoryStore._list,
+    stores.Revive: MemoryStore._revive,
+    stores.Purge: MemoryStore._purge,
+    stores.Sweep: MemoryStore._sweep,
+}
