@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from fleet.client import admin
+from fleet.images import Header, sniff
 from fleet.protocol import packets
 from fleet.settings import Address
+from tests.conftest import SAMPLES
 from tests.interop.families import PHP, PROGRAMS, php
 from tests.interop.matrix import row
 from tests.peer import Peer, worker
-from tests.processes import Program, until
+from tests.processes import ROOT, Program, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.system]
 
@@ -43,3 +46,22 @@ def test_the_status_of_a_job_from_the_queue_to_its_end(server: Address, spawn: C
         peer.send(packets.WORK_COMPLETE, handle, b"")
         assert program.out.line() == "gone"
     assert program.ended() == 0
+
+
+@row(PHP, "thumbnails, as in examples/php")
+def test_the_example_makes_a_thumbnail_or_says_why_not(
+    fleet_of_two: Address, spawn: Callable[..., Program], tmp_path: Path
+) -> None:
+    def example(source: Path) -> Program:
+        script = str(ROOT / "examples" / "php" / "resize_client.php")
+        where = (fleet_of_two.host, str(fleet_of_two.port))
+        return spawn(php(), script, str(source), str(tmp_path / "thumb.jpg"), *where)
+
+    notes = tmp_path / "notes.txt"
+    notes.write_text("not a picture")
+    bad = example(notes)
+    assert bad.ended() == 1
+    assert "this is text, not a picture" in bad.err.line()
+    assert not (tmp_path / "thumb.jpg").exists()
+    assert example(SAMPLES / "large.jpg").ended() == 0
+    assert sniff((tmp_path / "thumb.jpg").read_bytes()) == Header("jpeg", 200, 150)
