@@ -20,6 +20,7 @@ from tests.processes import FLEET, ROOT, Program
 
 PROGRAMS = Path(__file__).parent / "programs"
 NODE_MODULES = Path(__file__).parent / "node" / "node_modules"
+ENVIRONMENT = {"NODE_PATH": str(NODE_MODULES), "NODE_NO_WARNINGS": "1"}  # of their programs
 PEERS = ROOT / ".venv-peers"
 
 # What a client prints for each check: of a worker's `data`, the pieces and the result; of a failure, how it ends.
@@ -68,7 +69,7 @@ class Family:
 
     def _run(self, spawn: Callable[..., Program], role: str, server: Address, *checks: str) -> Program:
         words = [*self.words(), role, server.host, str(server.port), *checks]
-        return spawn(*words, env={"NODE_PATH": str(NODE_MODULES), "NODE_NO_WARNINGS": "1"})
+        return spawn(*words, env=ENVIRONMENT)
 
     def checks_with(self, worker: Family) -> list[str]:
         """What its client can check of that worker."""
