@@ -50,8 +50,7 @@ class Core:
         answer = b""
         while self.hub.dirty:
             peer, _ = self.hub.dirty.popitem()
-            sent = b"".join(peer.outbox)
-            peer.outbox.clear()
+            sent = b"".join(peer.take())
             if peer is session:
                 answer = sent
         return answer

@@ -39,8 +39,8 @@ DOORS = {
 PURE = [
     "backoff.py",
     "protocol/*.py",
-    *(f"jobserver/{name}.py" for name in ("agenda", "broker", "functions", "job", "patience", "refusal")),
-    *(f"jobserver/{name}.py" for name in ("session", "text", "wire")),
+    *(f"jobserver/{name}.py" for name in ("agenda", "broker", "fields", "functions", "job", "patience")),
+    *(f"jobserver/{name}.py" for name in ("pending", "refusal", "session", "text", "wire")),
     "jobserver/gateways/*.py",
     "jobserver/stores/__init__.py",
     "client/conversation.py",

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Final
 
 from fleet.jobserver.agenda import Agenda
+from fleet.jobserver.fields import coalescing_key, uint32
 from fleet.jobserver.functions import Functions
 from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Job, Peer
+from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
@@ -72,7 +73,7 @@ class Broker:
         self.peers.pop(peer, None)
         self.reset_abilities(peer, now)
         for job in list(peer.holding.values()):
-            self._put_back(job, now)
+            self._orphaned(job, now)
         for job in list(peer.listening):
             job.listeners = [listener for listener in job.listeners if listener is not peer]
             self._drop_if_unwanted(job)
@@ -208,6 +209,8 @@ class Broker:
     ) -> Job:
         """Queue a job, or attach to the live one of the same function and unique. An empty unique never attaches.
 
+        If the job is `pending`, the peer is told no more than what that settles to.
+
         The unique ``-`` stands for the workload itself: equal workloads attach.
 
         Args:
@@ -218,29 +221,32 @@ class Broker:
         Raises:
             Refusal: a name is too long, or a queue is full.
         """
+        function, key = self._place(name, unique, workload, reducer)
+        job = function.uniques.get(key) if key else None
+        if job is None:
+            job = self._create(function, unique, key, workload, priority, reducer)
+            self._line_up(job, epoch_s, now)
+        if background:
+            job.background = True  # from now on it runs to its end, whoever leaves
+        else:
+            self._listen(job, peer)
+        return job
+
+    def _place(self, name: bytes, unique: bytes, workload: Data, reducer: bytes) -> tuple[Function, bytes]:
+        """The function, and what the job coalesces by there; raises as `submit`."""
         if len(unique) > self.limits.unique_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
         if len(reducer) > self.limits.function_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Reducer name too large")
-        function = self.functions.named(name)
-        key = _coalescing_key(unique, workload)
-        job = function.uniques.get(key) if key else None
-        if job is None:
-            job = self._create(function, unique, key, workload, priority)
-            job.reducer = reducer
-            if epoch_s > 0:
-                function.waiting += 1
-                self._later.set(job, epoch_s)
-            else:
-                self._enqueue(job, now)
-        if background:
-            job.background = True  # from now on it runs to its end, whoever leaves
-        else:
-            job.listeners.append(peer)
-            peer.listening[job] = None
-        return job
+        return self.functions.named(name), coalescing_key(unique, workload)
 
-    def _create(self, function: Function, unique: bytes, key: bytes, workload: Data, priority: int) -> Job:
+    def _listen(self, job: Job, peer: Peer) -> None:
+        job.listeners.append(peer)
+        peer.listening[job] = None
+
+    def _create(
+        self, function: Function, unique: bytes, key: bytes, workload: Data, priority: int, reducer: bytes
+    ) -> Job:
         size = len(workload)
         most = function.max_jobs[priority] or self.limits.jobs
         if function.jobs >= most or len(self.jobs) >= self.limits.jobs:
@@ -249,13 +255,21 @@ class Broker:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
         job = Job(self._new_handle(), function, unique, key, workload)
         job.priority = priority
-        self.jobs[job.handle] = job
-        self.queued_bytes += size
-        if key:
-            function.uniques[key] = job
+        job.reducer = reducer
+        self._remember(job)
         return job
 
-    def find_unique(self, unique: bytes) -> Job | None:
+    def _remember(self, job: Job) -> None:
+        self.jobs[job.handle] = job
+        self.queued_bytes += len(job.workload)
+        if job.key:
+            job.function.uniques[job.key] = job
+
+    def find(self, handle: bytes) -> Job | Pending[Job | None] | None:
+        """The live job of this handle."""
+        return self.jobs.get(handle)
+
+    def find_unique(self, unique: bytes) -> Job | Pending[Job | None] | None:
         """A live job with this unique, in any function."""
         if unique:
             for function in self.functions.values():
@@ -263,7 +277,7 @@ class Broker:
                     return job
         return None
 
-    def cancel(self, handle: bytes) -> bool:
+    def cancel(self, handle: bytes, now: int) -> bool | Pending[bool]:
         """End a job as failed; a worker that runs it is not told and its result is swallowed. False: no such job."""
         job = self.jobs.get(handle)
         if job is None:
@@ -273,7 +287,7 @@ class Broker:
 
     # -- results ----------------------------------------------------------------------------------------------
 
-    def work(self, peer: Peer, kind: int, handle: bytes, data: Data) -> bool:
+    def work(self, peer: Peer, kind: int, handle: bytes, data: Data, now: int) -> bool:
         """WORK_DATA, WARNING, COMPLETE, FAIL or EXCEPTION from a worker, passed on to those who wait.
 
         The last three end the job. False: the job is not, and never was, this worker's.
@@ -291,7 +305,7 @@ class Broker:
         job = peer.holding.get(handle)
         if job is None:
             return handle in peer.released
-        job.numerator, job.denominator = _uint32(numerator), _uint32(denominator)
+        job.numerator, job.denominator = uint32(numerator), uint32(denominator)
         for listener in job.listeners:
             listener.progress(job, numerator, denominator)
         return True
@@ -301,6 +315,14 @@ class Broker:
             listener.news(kind, job, data)
 
     # -- a job's ways -----------------------------------------------------------------------------------------
+
+    def _line_up(self, job: Job, epoch_s: int, now: int) -> None:
+        """Into its queue, or on the agenda if it is for later."""
+        if epoch_s > 0:
+            job.function.waiting += 1
+            self._later.set(job, epoch_s)
+        else:
+            self._enqueue(job, now)
 
     def _enqueue(self, job: Job, now: int) -> None:
         function = job.function
@@ -321,11 +343,15 @@ class Broker:
         if len(peer.released) > RELEASED_KEPT:
             peer.released.popitem(last=False)
 
+    def _orphaned(self, job: Job, now: int) -> None:
+        """The worker that ran it is gone."""
+        self._put_back(job, now)
+
     def _put_back(self, job: Job, now: int) -> None:
         """A running job that lost its worker goes to the tail of its queue, if it is wanted and may try again."""
         job.retries += 1
         if 0 <= self._job_retries <= job.retries:
-            self._fail(job)
+            self._give_up(job, now)
             return
         self._release(job)
         job.numerator = job.denominator = 0
@@ -348,6 +374,10 @@ class Broker:
         self._forget(job)
         for listener in job.listeners:
             listener.listening.pop(job, None)
+
+    def _give_up(self, job: Job, now: int) -> None:
+        """It lost its worker too often."""
+        self._fail(job)
 
     def _fail(self, job: Job) -> None:
         self._end(job)
@@ -405,17 +435,3 @@ class Broker:
             return True
         self._came(peer, now)
         return False
-
-
-def _coalescing_key(unique: bytes, workload: Data) -> bytes:
-    """What two submits of a function must share to be one job; empty: they never are."""
-    if unique != b"-":
-        return unique
-    # A NUL cannot stand in a unique, so a digest is never taken for one.
-    return b"\0" + blake2b(workload, digest_size=16).digest() if workload else b""
-
-
-def _uint32(text: bytes) -> int:
-    """A number as GET_STATUS shows it: the leading digits, as C's atoi reads them, and 0 for anything else."""
-    digits = text.strip()[:20]
-    return int(digits) & 0xFFFFFFFF if digits.isdigit() else 0

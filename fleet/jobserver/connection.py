@@ -90,7 +90,7 @@ class Connection(asyncio.BufferedProtocol):
     def flush(self, producer: Connection | None) -> None:
         """Send what the wire has, joined if it is small. `producer` is who made it say so."""
         wire = self.wire
-        outbox, wire.outbox = wire.outbox, []
+        outbox = wire.take()
         if len(outbox) == 1:
             self.transport.write(outbox[0])
         elif sum(map(len, outbox)) <= JOIN_BYTES:

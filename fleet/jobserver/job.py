@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from fleet.jobserver.pending import Pending
+from fleet.jobserver.refusal import Refusal
 from fleet.protocol import Data
 
 HIGH: Final = 0
@@ -28,6 +30,7 @@ class Job:
         "key",
         "listeners",
         "numerator",
+        "pending",
         "priority",
         "reducer",
         "retries",
@@ -45,6 +48,7 @@ class Job:
         self.reducer = b""  # the function for the parts of a map/reduce job; only its worker makes use of it
         self.priority: int = NORMAL
         self.background = False  # once true, the job no longer needs anybody who waits for it
+        self.pending: Pending[bytes | Refusal] | None = None  # the handle, or why not, once the store has said so
         self.listeners: list[Peer] = []  # who gets its WORK_* packets, once for each submit that was attached
         self.worker: Peer | None = None  # who holds it
         self.numerator = 0  # progress as last reported

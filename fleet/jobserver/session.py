@@ -110,6 +110,19 @@ class Session(Wire):
             self.outbox.append(data)
         self.hub.dirty[self] = None
 
+    def created(self, job: Job) -> None:
+        """The answer to a submit."""
+        if job.pending:
+            self.later(job.pending, self._settled)
+        else:
+            self.send(packets.JOB_CREATED, job.handle)
+
+    def _settled(self, handle: bytes | Refusal) -> None:
+        if isinstance(handle, Refusal):
+            self.send(packets.ERROR, handle.code, handle.text)
+        else:
+            self.send(packets.JOB_CREATED, handle)
+
     def wake(self) -> None:
         self.send(packets.NOOP)
 
@@ -131,7 +144,7 @@ def _submit(priority: int, background: bool) -> Handler:
         job = session.broker.submit(
             session, bytes(function), bytes(unique), workload, now, priority=priority, background=background
         )
-        session.send(packets.JOB_CREATED, job.handle)
+        session.created(job)
 
     return handler
 
@@ -145,7 +158,7 @@ def _submit_epoch(session: Session, args: tuple[Data, ...], now: int) -> None:
     job = session.broker.submit(
         session, bytes(function), bytes(unique), workload, now, background=True, epoch_s=epoch_s
     )
-    session.send(packets.JOB_CREATED, job.handle)
+    session.created(job)
 
 
 def _submit_reduce(background: bool) -> Handler:
@@ -153,7 +166,7 @@ def _submit_reduce(background: bool) -> Handler:
         function, unique, reducer, _, workload = args
         names = bytes(function), bytes(unique)
         job = session.broker.submit(session, *names, workload, now, background=background, reducer=bytes(reducer))
-        session.send(packets.JOB_CREATED, job.handle)
+        session.created(job)
 
     return handler
 
@@ -212,7 +225,7 @@ def _grab_job_all(session: Session, args: tuple[Data, ...], now: int) -> None:
 def _work(kind: int, not_found: bytes) -> Handler:
     def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
         data = args[1] if len(args) > 1 else b""
-        if not session.broker.work(session, kind, bytes(args[0]), data):
+        if not session.broker.work(session, kind, bytes(args[0]), data, now):
             raise Refusal(b"JOB_NOT_FOUND", not_found)
 
     return handler
@@ -220,7 +233,7 @@ def _work(kind: int, not_found: bytes) -> Handler:
 
 def _work_fail(session: Session, args: tuple[Data, ...], now: int) -> None:
     handle = bytes(args[0]).rstrip(b"\0")  # some workers end it with a NUL as they do in every other WORK packet
-    if not session.broker.work(session, packets.WORK_FAIL, handle, b""):
+    if not session.broker.work(session, packets.WORK_FAIL, handle, b"", now):
         raise Refusal(b"JOB_NOT_FOUND", b"Job given in work result not found")
 
 
@@ -240,16 +253,22 @@ def _status(job: Job | None) -> tuple[bytes, bytes, bytes, bytes]:
 
 def _get_status(session: Session, args: tuple[Data, ...], now: int) -> None:
     handle = bytes(args[0])
-    job = session.broker.jobs.get(handle)
-    session.guesses += job is None
-    session.send(packets.STATUS_RES, handle, *_status(job))
+
+    def answer(job: Job | None) -> None:
+        session.guesses += job is None
+        session.send(packets.STATUS_RES, handle, *_status(job))
+
+    session.whenever(session.broker.find(handle), answer)
 
 
 def _get_status_unique(session: Session, args: tuple[Data, ...], now: int) -> None:
     unique = bytes(args[0])
-    job = session.broker.find_unique(unique)
-    clients = b"%d" % len(job.listeners) if job else b"0"
-    session.send(packets.STATUS_RES_UNIQUE, unique, *_status(job), clients)
+
+    def answer(job: Job | None) -> None:
+        clients = b"%d" % len(job.listeners) if job else b"0"
+        session.send(packets.STATUS_RES_UNIQUE, unique, *_status(job), clients)
+
+    session.whenever(session.broker.find_unique(unique), answer)
 
 
 def _echo(session: Session, args: tuple[Data, ...], now: int) -> None:
@@ -283,8 +302,12 @@ def _only_a_server_says(session: Session, args: tuple[Data, ...], now: int) -> N
 
 def _text(session: Session, args: tuple[Data, ...], now: int) -> None:
     line = bytes(args[0])
-    session.outbox.append(text.answer(session, line))
-    session.hub.dirty[session] = None
+
+    def answer(lines: bytes) -> None:
+        session.outbox.append(lines)
+        session.hub.dirty[session] = None
+
+    session.whenever(text.answer(session, line, now), answer)
     if text.is_foreign(line):
         raise _Over
 

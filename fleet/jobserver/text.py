@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
+from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.wire import Wire
 from fleet.protocol import admin
@@ -20,10 +21,11 @@ MAX_WORDS: Final = 5  # as in gearmand
 # What other protocols begin with: browsers, ssh, mail and Redis clients that were sent to the wrong port.
 _FOREIGN: Final = re.compile(rb"[A-Za-z]+ \S+ HTTP/\d|SSH-|(EHLO|HELO|PING)\b|\*\d", re.IGNORECASE)
 
-Command = Callable[[Wire, list[bytes]], bytes]
+Answer = bytes | Pending[bytes]
+Command = Callable[[Wire, list[bytes], int], Answer]
 
 
-def answer(asker: Wire, line: bytes) -> bytes:
+def answer(asker: Wire, line: bytes, now: int) -> Answer:
     """The answer to one line of text."""
     words = admin.words(line)
     name = words[0].lower()
@@ -33,7 +35,7 @@ def answer(asker: Wire, line: bytes) -> bytes:
     if name in CHANGING and not asker.admin:
         return admin.err("PERMISSION_DENIED", f"{name.decode()} is taken from this machine only")
     try:
-        return command(asker, words)
+        return command(asker, words, now)
     except Refusal as refusal:
         return admin.err(refusal.code.decode(), refusal.text.decode())
 
@@ -46,25 +48,25 @@ def is_foreign(line: bytes) -> bool:
 # -- reading ----------------------------------------------------------------------------------------------------
 
 
-def _version(asker: Wire, words: list[bytes]) -> bytes:
+def _version(asker: Wire, words: list[bytes], now: int) -> bytes:
     return admin.ok(__version__)
 
 
-def _getpid(asker: Wire, words: list[bytes]) -> bytes:
+def _getpid(asker: Wire, words: list[bytes], now: int) -> bytes:
     return admin.ok(str(asker.hub.pid))
 
 
-def _verbose(asker: Wire, words: list[bytes]) -> bytes:
+def _verbose(asker: Wire, words: list[bytes], now: int) -> bytes:
     return admin.ok(asker.hub.verbose)
 
 
-def _status(asker: Wire, words: list[bytes]) -> bytes:
+def _status(asker: Wire, words: list[bytes], now: int) -> bytes:
     """name, all jobs, running jobs, workers"""
     functions = sorted(asker.broker.functions.items())
     return admin.table((admin.printable(name), f.jobs, f.running, len(f.workers)) for name, f in functions)
 
 
-def _priority_status(asker: Wire, words: list[bytes]) -> bytes:
+def _priority_status(asker: Wire, words: list[bytes], now: int) -> bytes:
     """name, queued at high, normal and low priority, workers; what waits for its time has normal priority"""
     rows = []
     for name, f in sorted(asker.broker.functions.items()):
@@ -73,7 +75,7 @@ def _priority_status(asker: Wire, words: list[bytes]) -> bytes:
     return admin.table(rows)
 
 
-def _workers(asker: Wire, words: list[bytes]) -> bytes:
+def _workers(asker: Wire, words: list[bytes], now: int) -> bytes:
     """descriptor, address, client id, a colon, functions: a line for every connection"""
     lines = []
     for peer in asker.broker.peers:
@@ -83,7 +85,7 @@ def _workers(asker: Wire, words: list[bytes]) -> bytes:
     return b"".join(lines) + admin.END
 
 
-def _show(asker: Wire, words: list[bytes]) -> bytes:
+def _show(asker: Wire, words: list[bytes], now: int) -> bytes:
     if len(words) < 2:
         return admin.unknown_command(words[0])
     what = [word.lower() for word in words[1:]]
@@ -100,13 +102,13 @@ def _job_row(job: Job) -> tuple[bytes, int, int, int]:
     return job.handle, job.retries, int(not (job.background or job.listeners)), int(job.background)
 
 
-def _jobs(asker: Wire, words: list[bytes]) -> bytes:
+def _jobs(asker: Wire, words: list[bytes], now: int) -> bytes:
     """function, unique, the address of its worker, how many wait for it"""
     rows = ((*_job_words(job), len(job.listeners)) for job in asker.broker.jobs.values())
     return admin.table(rows)
 
 
-def _clients(asker: Wire, words: list[bytes]) -> bytes:
+def _clients(asker: Wire, words: list[bytes], now: int) -> bytes:
     """The address of every connection, and below it the jobs it waits for: function, unique, worker."""
     lines = []
     for peer in asker.broker.peers:
@@ -127,22 +129,27 @@ def _address(peer: Peer) -> bytes:
 # -- changing ---------------------------------------------------------------------------------------------------
 
 
-def _cancel(asker: Wire, words: list[bytes]) -> bytes:
+def _cancel(asker: Wire, words: list[bytes], now: int) -> Answer:
     if len(words) < 3:
         return admin.unknown_command(words[0])
     if words[1].lower() != b"job":
         return admin.err("UNKNOWN_ERROR")
-    return admin.OK if asker.broker.cancel(words[2]) else admin.err("UNKNOWN_JOB")
+    cancelled = asker.broker.cancel(words[2], now)
+    return cancelled.map(_cancelled) if isinstance(cancelled, Pending) else _cancelled(cancelled)
 
 
-def _create(asker: Wire, words: list[bytes]) -> bytes:
+def _cancelled(was_there: bool) -> bytes:
+    return admin.OK if was_there else admin.err("UNKNOWN_JOB")
+
+
+def _create(asker: Wire, words: list[bytes], now: int) -> bytes:
     if len(words) < 3 or words[1].lower() != b"function":
         return admin.incomplete(words[0])
     asker.broker.functions.named(words[2])
     return admin.OK
 
 
-def _drop(asker: Wire, words: list[bytes]) -> bytes:
+def _drop(asker: Wire, words: list[bytes], now: int) -> bytes:
     if len(words) < 3 or words[1].lower() != b"function":
         return admin.incomplete(words[0])
     try:
@@ -152,7 +159,7 @@ def _drop(asker: Wire, words: list[bytes]) -> bytes:
     return admin.OK if dropped else b"ERR function not found\r\n"
 
 
-def _maxqueue(asker: Wire, words: list[bytes]) -> bytes:
+def _maxqueue(asker: Wire, words: list[bytes], now: int) -> bytes:
     """``maxqueue F``: no limit; ``maxqueue F N``: one for all priorities; ``maxqueue F HIGH NORMAL LOW``"""
     if len(words) not in (2, 3, 5):
         return admin.incomplete(words[0])

@@ -6,10 +6,13 @@ or anywhere, tells what arrived by `filled` or `feed`, and writes what gathers i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.job import Peer
+from fleet.jobserver.pending import Pending
 from fleet.protocol import Data
 
 
@@ -25,6 +28,18 @@ class Hub:
     verbose: str = "NOTICE"  # the name of the level at which it logs
 
 
+T = TypeVar("T")
+
+
+class Blank:
+    """A place in an outbox for what is not known yet; nothing behind it leaves before it is filled."""
+
+    __slots__ = ("data",)
+
+    def __init__(self) -> None:
+        self.data: list[Data] | None = None
+
+
 class Wire(Peer):
     """One connection.
 
@@ -34,7 +49,7 @@ class Wire(Peer):
         admin: whether it may change more than its own jobs.
     """
 
-    __slots__ = ("admin", "broker", "closing", "guesses", "hub", "outbox")
+    __slots__ = ("_blanks", "admin", "broker", "closing", "guesses", "hub", "outbox")
 
     def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
         super().__init__()
@@ -42,7 +57,8 @@ class Wire(Peer):
         self.broker = hub.broker
         self.label = label
         self.admin = admin
-        self.outbox: list[Data] = []
+        self.outbox: list[Data | Blank] = []
+        self._blanks = 0  # in the outbox
         self.closing = False  # nothing more is read; the shell closes once the outbox is sent
         self.guesses = 0  # at handles that do not exist; the shell slows down whoever makes many
         self.broker.join(self)
@@ -69,6 +85,48 @@ class Wire(Peer):
         """`count` bytes were received into `room`."""
         raise NotImplementedError
 
+    def take(self) -> list[Data]:
+        """What can be sent now, which is the shell's from then on."""
+        outbox = self.outbox
+        if not self._blanks:
+            self.outbox = []
+            return outbox  # type: ignore[return-value]  # there is no blank in it
+        ready: list[Data] = []
+        while outbox:
+            item = outbox[0]
+            if not isinstance(item, Blank):
+                ready.append(item)
+            elif item.data is not None:
+                ready += item.data
+                self._blanks -= 1
+            else:
+                break
+            del outbox[0]
+        return ready
+
+    def later(self, pending: Pending[T], answer: Callable[[T], None]) -> None:
+        """Have `answer` called when it is known; what it sends stands where this was called."""
+        blank = Blank()
+        self.outbox.append(blank)
+        self._blanks += 1
+
+        def fill(known: T) -> None:
+            if self.closing and not self._blanks:
+                return  # the connection is gone
+            outbox, self.outbox = self.outbox, []
+            answer(known)
+            blank.data, self.outbox = self.outbox, outbox  # type: ignore[assignment]  # answers leave no blanks
+            self.hub.dirty[self] = None
+
+        pending.then(fill)
+
+    def whenever(self, found: T | Pending[T], answer: Callable[[T], None]) -> None:
+        """Have `answer` called at once if the answer is known, else as `later` does."""
+        if isinstance(found, Pending):
+            self.later(found, answer)
+        else:
+            answer(found)
+
     @property
     def midway(self) -> bool:
         """A message has begun and is not complete."""
@@ -92,7 +150,7 @@ class Wire(Peer):
     @property
     def idle(self) -> bool:
         """The connection would be missed by nobody."""
-        return not (self.functions or self.holding or self.listening)
+        return not (self.functions or self.holding or self.listening or self._blanks)
 
     def cut(self, code: bytes, text: bytes) -> None:
         """The shell ends the connection; the peer is told why, if its protocol has a way to say it."""
@@ -103,6 +161,7 @@ class Wire(Peer):
         """The connection is gone."""
         self.closing = True
         self.outbox.clear()
+        self._blanks = 0
         self.broker.leave(self, now)
 
 

@@ -39,14 +39,12 @@ class Wire:
         while self.client.outbox or self.session.outbox:
             while self.client.outbox:
                 self.session.feed(self.client.outbox.popleft(), 0)
-            outbox, self.session.outbox = self.session.outbox, []
-            for data in outbox:
+            for data in self.session.take():
                 self.client.feed(data)
 
     def work(self, kind: int, *args: bytes) -> list[tuple[Any, ...]]:
         self.worker.feed(encode(REQ, kind, *args), 0)
-        sent = b"".join(map(bytes, self.worker.outbox))
-        self.worker.outbox.clear()
+        sent = b"".join(map(bytes, self.worker.take()))
         return [(kind, *args) for kind, args in self.decoder.feed(sent)]
 
     def submit(self, *tasks: TaskState) -> None:

@@ -177,8 +177,8 @@ def test_equal_uniques_are_one_job_and_everyone_hears(broker: Broker) -> None:
     assert broker.submit(second, b"g", b"u", b"two", 0) is not job
     worker = peer(broker, b"f")
     grabbed(broker, worker)
-    broker.work(worker, WORK_DATA, job.handle, b"some")
-    broker.work(worker, WORK_COMPLETE, job.handle, b"done")
+    broker.work(worker, WORK_DATA, job.handle, b"some", 0)
+    broker.work(worker, WORK_COMPLETE, job.handle, b"done", 0)
     assert first.heard == second.heard == [(WORK_DATA, job.handle, b"some"), (WORK_COMPLETE, job.handle, b"done")]
 
 
@@ -188,7 +188,7 @@ def test_a_connection_attached_twice_hears_twice(broker: Broker) -> None:
     broker.submit(client, b"f", b"u", b"", 0)
     worker = peer(broker, b"f")
     grabbed(broker, worker)
-    broker.work(worker, WORK_COMPLETE, job.handle, b"done")
+    broker.work(worker, WORK_COMPLETE, job.handle, b"done", 0)
     assert len(client.heard) == 2
     assert not client.listening
 
@@ -236,9 +236,9 @@ def test_cancel_tells_the_waiting_once_and_swallows_the_late_result(broker: Brok
     client, worker = peer(broker), peer(broker, b"f")
     job = broker.submit(client, b"f", b"", b"", 0)
     grabbed(broker, worker)
-    assert broker.cancel(job.handle)
-    assert not broker.cancel(job.handle)
-    assert broker.work(worker, WORK_COMPLETE, job.handle, b"late")
+    assert broker.cancel(job.handle, 0)
+    assert not broker.cancel(job.handle, 0)
+    assert broker.work(worker, WORK_COMPLETE, job.handle, b"late", 0)
     assert client.heard == [(WORK_FAIL, job.handle, b"")]
 
 
@@ -275,8 +275,8 @@ def test_a_job_over_its_workers_timeout_goes_back_and_the_late_result_is_swallow
     broker.tick(2 * SECOND)
     other = peer(broker, b"f")
     assert grabbed(broker, other) is job
-    assert broker.work(slow, WORK_COMPLETE, job.handle, b"late")
-    broker.work(other, WORK_COMPLETE, job.handle, b"good")
+    assert broker.work(slow, WORK_COMPLETE, job.handle, b"late", 0)
+    broker.work(other, WORK_COMPLETE, job.handle, b"good", 0)
     assert client.heard == [(WORK_COMPLETE, job.handle, b"good")]
 
 
@@ -285,7 +285,7 @@ def test_unregistering_keeps_running_jobs_running(broker: Broker) -> None:
     job = broker.submit(client, b"f", b"", b"", 0)
     grabbed(broker, worker)
     broker.reset_abilities(worker, 0)
-    broker.work(worker, WORK_COMPLETE, job.handle, b"done")
+    broker.work(worker, WORK_COMPLETE, job.handle, b"done", 0)
     assert client.heard == [(WORK_COMPLETE, job.handle, b"done")]
 
 
@@ -293,11 +293,11 @@ def test_w18_results_for_strangers_jobs_change_nothing(broker: Broker) -> None:
     client, worker, stranger = peer(broker), peer(broker, b"f"), peer(broker, b"f")
     job = broker.submit(client, b"f", b"", b"", 0)
     grabbed(broker, worker)
-    assert not broker.work(stranger, WORK_COMPLETE, job.handle, b"forged")
-    assert not broker.work(worker, WORK_COMPLETE, b"H:none", b"")
+    assert not broker.work(stranger, WORK_COMPLETE, job.handle, b"forged", 0)
+    assert not broker.work(worker, WORK_COMPLETE, b"H:none", b"", 0)
     assert client.heard == []
-    assert broker.work(worker, WORK_EXCEPTION, job.handle, b"why")
-    assert broker.work(worker, WORK_FAIL, job.handle, b"")  # Perl workers send both
+    assert broker.work(worker, WORK_EXCEPTION, job.handle, b"why", 0)
+    assert broker.work(worker, WORK_FAIL, job.handle, b"", 0)  # Perl workers send both
     assert client.heard == [(WORK_EXCEPTION, job.handle, b"why")]
 
 
@@ -325,7 +325,7 @@ def test_a_timed_out_attempt_counts_as_a_lost_worker() -> None:
     grabbed(broker, slow)
     broker.tick(SECOND)
     assert client.heard == [(WORK_FAIL, job.handle, b"")]
-    assert broker.work(slow, WORK_COMPLETE, job.handle, b"late")
+    assert broker.work(slow, WORK_COMPLETE, job.handle, b"late", 0)
     assert client.heard == [(WORK_FAIL, job.handle, b"")]
 
 
@@ -356,7 +356,7 @@ def test_jobs_for_later_keep_their_order_and_leave_when_cancelled(broker: Broker
     client = peer(broker)
     jobs = [broker.submit(client, b"f", b"", b"", 0, background=True, epoch_s=when) for when in (7, 5, 5, 6)]
     assert broker.functions[b"f"].jobs == 4
-    broker.cancel(jobs[3].handle)
+    broker.cancel(jobs[3].handle, 0)
     broker.tick(0, 50.0)
     worker = peer(broker, b"f")
     assert [grabbed(broker, worker) for _ in range(3)] == [jobs[1], jobs[2], jobs[0]]
@@ -410,7 +410,7 @@ def test_a_worker_cannot_hoard_jobs() -> None:
         broker.submit(client, b"f", b"", b"", 0)
     held = [grabbed(broker, worker), grabbed(broker, worker)]
     assert broker.grab(worker, 0) is None
-    broker.work(worker, WORK_COMPLETE, held[0].handle, b"")
+    broker.work(worker, WORK_COMPLETE, held[0].handle, b"", 0)
     assert broker.grab(worker, 0) is not None
 
 
@@ -483,7 +483,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def work(self, peer: Recorder, kind: int, data: st.DataObject) -> None:
         if peer.holding:
             handle = data.draw(st.sampled_from(sorted(peer.holding)))
-            assert self.broker.work(peer, kind, handle, b"data")
+            assert self.broker.work(peer, kind, handle, b"data", 0)
             if kind in FINAL:
                 self.ended.add(handle)
 
@@ -491,7 +491,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         if self.broker.jobs:
             handle = data.draw(st.sampled_from(sorted(self.broker.jobs)))
-            assert self.broker.cancel(handle)
+            assert self.broker.cancel(handle, 0)
             self.ended.add(handle)
 
     @rule(seconds=st.sampled_from([0.1, 0.6, 1.0, 2.5]))

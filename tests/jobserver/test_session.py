@@ -66,13 +66,10 @@ class End:
 
     def raw(self, data: bytes) -> bytes:
         self.session.feed(data, 0)
-        sent = b"".join(map(bytes, self.session.outbox))
-        self.session.outbox.clear()
-        return sent
+        return b"".join(map(bytes, self.session.take()))
 
     def read(self) -> list[tuple[Any, ...]]:
-        sent = b"".join(map(bytes, self.session.outbox))
-        self.session.outbox.clear()
+        sent = b"".join(map(bytes, self.session.take()))
         return [(kind, *args) for kind, args in self.decoder.feed(sent)]
 
 

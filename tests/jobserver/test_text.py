@@ -38,7 +38,9 @@ def asker() -> Wire:
 
 
 def ask(asker: Wire, line: bytes) -> bytes:
-    return text.answer(asker, line)
+    answer = text.answer(asker, line, 0)
+    assert isinstance(answer, bytes)
+    return answer
 
 
 @pytest.mark.parametrize("command", [b"status", b"STATUS", b"status please"])

@@ -32,8 +32,7 @@ class Wire:
             for data in self.worker.outbox:
                 self.session.feed(data, 0)
             self.worker.outbox.clear()
-            outbox, self.session.outbox = self.session.outbox, []
-            for data in outbox:
+            for data in self.session.take():
                 told += self.worker.feed(data)
         return told
 

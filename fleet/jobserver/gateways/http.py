@@ -26,6 +26,7 @@ from fleet.jobserver.gateways.http_request import (
 )
 from fleet.jobserver.job import Job
 from fleet.jobserver.memory import unfilled
+from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.wire import Hub, Wire
 from fleet.protocol import SHAPES, Data
@@ -204,7 +205,7 @@ class Http(Wire):
             case Submit():
                 self._submit(self._asked, now)
             case Status():
-                self._tell_status(self._asked.handle)
+                self._ask_status(self._asked.handle)
             case None:  # it was answered long ago
                 self._close()
 
@@ -220,11 +221,31 @@ class Http(Wire):
             status = HTTPStatus.SERVICE_UNAVAILABLE if full else HTTPStatus.BAD_REQUEST
             raise Refused(status, f"{refusal.text.decode()}.", (RETRY,) if full else ()) from None
         if what.background:
-            where = (b"Location", b"/jobs/" + job.handle)
-            self._answer(HTTPStatus.ACCEPTED, [*_names(job, b"JOB_CREATED"), where])
+            if job.pending:
+                job.pending.then(self._accepted)
+            else:
+                self._accepted(job.handle)
 
-    def _tell_status(self, handle: bytes) -> None:
-        job = self.broker.jobs.get(handle)
+    def _accepted(self, handle: bytes | Refusal) -> None:
+        """The background job is kept; or it is not, and why."""
+        if self.closing:
+            return
+        if isinstance(handle, Refusal):
+            self._refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"{handle.text.decode()}.", (RETRY,)))
+        else:
+            where = (b"Location", b"/jobs/" + handle)
+            self._answer(HTTPStatus.ACCEPTED, [*_names(handle, b"JOB_CREATED"), where])
+
+    def _ask_status(self, handle: bytes) -> None:
+        found = self.broker.find(handle)
+        if isinstance(found, Pending):
+            found.then(lambda job: self._tell_status(handle, job))
+        else:
+            self._tell_status(handle, found)
+
+    def _tell_status(self, handle: bytes, job: Job | None) -> None:
+        if self.closing:
+            return
         self.guesses += job is None
         status = {
             "handle": handle.decode("latin-1"),
@@ -249,14 +270,14 @@ class Http(Wire):
         elif self._http.our_state is h11.SEND_BODY:
             self._end_stream(data if kind == WORK_COMPLETE else None)
         elif kind == WORK_COMPLETE:
-            self._answer(HTTPStatus.OK, [*_names(job, b"WORK_COMPLETE"), BYTES], data)
+            self._answer(HTTPStatus.OK, [*_names(job.handle, b"WORK_COMPLETE"), BYTES], data)
         else:
-            self._answer(_failure(kind, data), [*_names(job, SHAPES[kind].name.encode()), TEXT], data)
+            self._answer(_failure(kind, data), [*_names(job.handle, SHAPES[kind].name.encode()), TEXT], data)
 
     def _stream(self, job: Job, data: Data) -> None:
         """A part of the result. Its head says so, because how the job ends is not known yet."""
         if self._http.our_state is h11.SEND_RESPONSE:
-            self._head(HTTPStatus.OK, [*_names(job, b"WORK_DATA"), BYTES])
+            self._head(HTTPStatus.OK, [*_names(job.handle, b"WORK_DATA"), BYTES])
         self._send(h11.Data(data))  # type: ignore[arg-type]  # any buffer
 
     def _end_stream(self, rest: Data | None) -> None:
@@ -319,8 +340,8 @@ class Http(Wire):
             self._body = None
 
 
-def _names(job: Job, command: bytes) -> list[tuple[bytes, bytes]]:
-    return [(b"X-Gearman-Job-Handle", job.handle), (b"X-Gearman-Command", command)]
+def _names(handle: bytes, command: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"X-Gearman-Job-Handle", handle), (b"X-Gearman-Command", command)]
 
 
 def _failure(kind: int, text: Data) -> HTTPStatus:

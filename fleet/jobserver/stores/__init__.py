@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
 from fleet.errors import FleetError
+from fleet.protocol import Data
 
 
 class StoreBroken(FleetError):
@@ -48,7 +49,7 @@ class Entry:
 
     handle: bytes
     function: bytes
-    workload: bytes
+    workload: Data
     unique: bytes = b""
     key: bytes = b""  # what coalesces with it in its function; empty: nothing does
     priority: int = 1
@@ -96,6 +97,13 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetch:
+    """Claim this one job. Answer: its Entry, or None if it does not live."""
+
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry, at most `limit`."""
 
@@ -125,8 +133,15 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class Amend:
+    """A claimed job has changed: keep it as `entry` now is. Answer: None. The workload never changes."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
 class Postpone:
-    """A claimed job is to be tried again: keep it as `entry` now is; it is claimed no more. Answer: None."""
+    """As Amend, and the job is claimed no more. Answer: None."""
 
     entry: Entry
 
@@ -136,6 +151,13 @@ class Look:
     """What is known of a handle. Answer: its Entry if it lives, else its Result, else None."""
 
     handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LookKey:
+    """A live job with this coalescing key, of any function. Answer: its Entry, or None."""
+
+    key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +171,7 @@ class LookUnique:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End a job that is not claimed as CANCELLED, keeping that until `keep_until`. Answer: whether it was there."""
+    """End a job that is not claimed as CANCELLED, keeping that until `keep_until`. Answer: its Entry, or None."""
 
     handle: bytes
     now: int
@@ -179,7 +201,7 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Revive:
-    """Bring dead jobs back, with no failures and deaths held against them. Answer: how many.
+    """Bring dead jobs back, to be done at once, with nothing held against them and unclaimed. Answer: their Entries.
 
     Those whose key a live job has meanwhile stay dead.
     """
@@ -204,8 +226,8 @@ class Sweep:
     result_bytes: int
 
 
-Request = (
-    Put | Probe | Claim | ClaimDue | Finish | Postpone | Look | LookUnique | Cancel | ListJobs | Revive | Purge | Sweep
+Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel) | (
+    Look | LookKey | LookUnique | ListJobs | Revive | Purge | Sweep
 )
 
 # -- answers ----------------------------------------------------------------------------------------------------

@@ -51,10 +51,12 @@ class MemoryStore:
 
     def _probe(self, request: stores.Probe) -> Entry | None:
         handle = self._keys.get((request.function, request.key))
-        if handle is None:
-            return None
-        entry = self._jobs[handle]
-        self._take(entry)
+        return None if handle is None else self._fetch(stores.Fetch(handle))
+
+    def _fetch(self, request: stores.Fetch) -> Entry | None:
+        entry = self._jobs.get(request.handle)
+        if entry is not None:
+            self._take(entry)
         return entry
 
     def _claim(self, request: stores.Claim) -> list[Entry]:
@@ -83,25 +85,31 @@ class MemoryStore:
             self._result_bytes += len(result.data)
         return True
 
-    def _postpone(self, request: stores.Postpone) -> None:
-        entry = request.entry
-        if entry.handle in self._jobs:
-            self._take(self._jobs[entry.handle])
-            self._jobs[entry.handle] = entry
-            self._line_up(entry)
+    def _amend(self, request: stores.Amend) -> None:
+        if request.entry.handle in self._jobs:
+            self._jobs[request.entry.handle] = request.entry
 
-    def _cancel(self, request: stores.Cancel) -> bool:
+    def _postpone(self, request: stores.Postpone) -> None:
+        if request.entry.handle in self._jobs:
+            self._jobs[request.entry.handle] = request.entry
+            self._line_up(request.entry)
+
+    def _cancel(self, request: stores.Cancel) -> Entry | None:
         entry = self._jobs.get(request.handle)
         if entry is None or not self._is_lined_up(entry):
-            return False
+            return None
         result = Result(entry.handle, entry.function, entry.key, End.CANCELLED, b"", request.now)
-        return self._finish(stores.Finish(result, request.keep_until))
+        self._finish(stores.Finish(result, request.keep_until))
+        return entry
 
     # -- what has ended ---------------------------------------------------------------------------------------
 
     def _look(self, request: stores.Look) -> Entry | Result | None:
         found = self._results.get(request.handle)
         return self._jobs.get(request.handle) or (found[0] if found else None)
+
+    def _look_key(self, request: stores.LookKey) -> Entry | None:
+        return next((self._jobs[h] for (_, key), h in self._keys.items() if key == request.key), None)
 
     def _look_unique(self, request: stores.LookUnique) -> Result | None:
         for result, _ in reversed(self._results.values()):
@@ -122,15 +130,15 @@ class MemoryStore:
             for (entry, ended), _ in zip(fitting, range(request.limit), strict=False)
         ]
 
-    def _revive(self, request: stores.Revive) -> int:
-        revived = 0
+    def _revive(self, request: stores.Revive) -> list[Entry]:
+        revived = []
         for entry in self._chosen(request.handles, request.function):
             if not (entry.key and (entry.function, entry.key) in self._keys):
                 del self._dead[entry.handle]
                 alive = replace(entry, failures=0, deaths=0, run_at=0, expires=0)
                 self._keep(alive)
                 self._line_up(alive)
-                revived += 1
+                revived.append(alive)
         return revived
 
     def _purge(self, request: stores.Purge) -> int:
@@ -184,12 +192,15 @@ class MemoryStore:
 _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Put: MemoryStore._put,
     stores.Probe: MemoryStore._probe,
+    stores.Fetch: MemoryStore._fetch,
     stores.Claim: MemoryStore._claim,
     stores.ClaimDue: MemoryStore._claim_due,
     stores.Finish: MemoryStore._finish,
+    stores.Amend: MemoryStore._amend,
     stores.Postpone: MemoryStore._postpone,
     stores.Cancel: MemoryStore._cancel,
     stores.Look: MemoryStore._look,
+    stores.LookKey: MemoryStore._look_key,
     stores.LookUnique: MemoryStore._look_unique,
     stores.ListJobs: MemoryStore._list,
     stores.Revive: MemoryStore._revive,

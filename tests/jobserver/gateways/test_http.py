@@ -44,9 +44,7 @@ class End:
             self.feed(data)
         elif self.wire.behind:
             self.feed(b"")
-        sent = b"".join(map(bytes, self.wire.outbox))
-        self.wire.outbox.clear()
-        return sent
+        return b"".join(map(bytes, self.wire.take()))
 
     def ask(self, method: str, target: str, body: bytes = b"", *headers: str) -> None:
         lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *headers]
@@ -108,7 +106,7 @@ def worker(broker: Broker) -> Recorder:
 def done(broker: Broker, worker: Peer, data: bytes, kind: int = packets.WORK_COMPLETE) -> Job:
     """The worker does its next job."""
     job = grabbed(broker, worker)
-    assert broker.work(worker, kind, job.handle, data)
+    assert broker.work(worker, kind, job.handle, data, 0)
     return job
 
 
@@ -121,9 +119,9 @@ def test_a_job_from_its_request_to_its_result(broker: Broker, client: End, worke
     job = grabbed(broker, worker)
     assert (bytes(job.workload), job.unique, job.priority, job.background) == (b"work", b"me", HIGH, False)
     broker.progress(worker, job.handle, b"1", b"2")
-    broker.work(worker, packets.WORK_WARNING, job.handle, b"hm")
+    broker.work(worker, packets.WORK_WARNING, job.handle, b"hm", 0)
     assert client.raw() == b""
-    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"result")
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"result", 0)
     status, headers, body = client.answer()
     assert (status, body) == (200, b"result")
     assert headers[b"x-gearman-job-handle"] == job.handle
@@ -163,14 +161,14 @@ def test_a_failed_job_is_no_success(
 def test_data_streams_in_chunks_as_it_comes(broker: Broker, client: End, worker: Recorder) -> None:
     client.ask("POST", "/f")
     job = grabbed(broker, worker)
-    broker.work(worker, packets.WORK_DATA, job.handle, b"one ")
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one ", 0)
     first = client.raw()
     assert first.endswith(b"\r\n\r\n4\r\none \r\n")
-    broker.work(worker, packets.WORK_WARNING, job.handle, b"hm")
-    broker.work(worker, packets.WORK_DATA, job.handle, b"")
+    broker.work(worker, packets.WORK_WARNING, job.handle, b"hm", 0)
+    broker.work(worker, packets.WORK_DATA, job.handle, b"", 0)
     broker.progress(worker, job.handle, b"1", b"2")
     assert client.raw() == b""
-    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two")
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two", 0)
     ((status, headers, body),) = answers(first + client.raw())
     assert (status, headers[b"x-gearman-command"], body) == (200, b"WORK_DATA", b"one two")
     assert not client.over()
@@ -179,8 +177,8 @@ def test_data_streams_in_chunks_as_it_comes(broker: Broker, client: End, worker:
 def test_a_stream_of_a_job_that_fails_has_no_end(broker: Broker, client: End, worker: Recorder) -> None:
     client.ask("POST", "/f")
     job = grabbed(broker, worker)
-    broker.work(worker, packets.WORK_DATA, job.handle, b"one")
-    broker.work(worker, packets.WORK_FAIL, job.handle, b"")
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one", 0)
+    broker.work(worker, packets.WORK_FAIL, job.handle, b"", 0)
     assert client.raw().endswith(b"3\r\none\r\n")
     assert client.over()
 
@@ -200,7 +198,7 @@ def test_a_background_job_is_accepted_and_its_status_told(broker: Broker, client
     broker.progress(worker, handle, b"1", b"3")
     client.ask("GET", f"/jobs/{handle.decode()}")
     assert json.loads(client.answer()[2]) == {**told, "running": True, "numerator": 1, "denominator": 3}
-    broker.work(worker, packets.WORK_COMPLETE, handle, b"")
+    broker.work(worker, packets.WORK_COMPLETE, handle, b"", 0)
     client.ask("GET", f"/jobs/{handle.decode()}")
     status, _, body = client.answer()
     assert (status, json.loads(body)["known"]) == (404, False)
@@ -392,8 +390,8 @@ def test_an_http_1_0_client_is_answered_and_closed(broker: Broker, client: End, 
 def test_an_http_1_0_client_gets_a_stream_without_chunks(broker: Broker, client: End, worker: Recorder) -> None:
     client.feed(b"GET /f HTTP/1.0\r\n\r\n")
     job = grabbed(broker, worker)
-    broker.work(worker, packets.WORK_DATA, job.handle, b"one ")
-    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two")
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one ", 0)
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two", 0)
     sent = client.raw()
     assert sent.endswith(b"\r\n\r\none two")
     assert b"chunked" not in sent
@@ -486,11 +484,11 @@ def test_who_is_cut_within_a_response_or_after_it_gets_nothing_more(
 ) -> None:
     client.ask("POST", "/f")
     job = grabbed(broker, worker)
-    broker.work(worker, packets.WORK_DATA, job.handle, b"one")
+    broker.work(worker, packets.WORK_DATA, job.handle, b"one", 0)
     client.raw()
     client.wire.cut(b"TOO_SLOW", b"too slow")
     assert client.raw() == b""
-    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two")
+    broker.work(worker, packets.WORK_COMPLETE, job.handle, b"two", 0)
     assert client.raw() == b""
 
 
@@ -514,8 +512,8 @@ def played(pieces: Sequence[bytes]) -> bytes:
     for piece in pieces:
         sent += client.raw(piece)
         while job := broker.grab(worker, 0):
-            broker.work(worker, packets.WORK_DATA, job.handle, b"<")
-            broker.work(worker, packets.WORK_COMPLETE, job.handle, bytes(job.workload[::-1]))
+            broker.work(worker, packets.WORK_DATA, job.handle, b"<", 0)
+            broker.work(worker, packets.WORK_COMPLETE, job.handle, bytes(job.workload[::-1]), 0)
             sent += client.raw()
     client.wire.lost(0)
     return sent
