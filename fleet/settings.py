@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from fleet.backoff import Backoff
 from fleet.errors import UsageError
 
 DEFAULT_HOST = "127.0.0.1"
@@ -88,6 +89,10 @@ class ServerLimits:
     functions_per_worker: int = 1000
     jobs: int = 1_000_000  # in all queues together
     queued_bytes: int = 1024 * MIB  # workloads of all jobs together
+    stored_jobs: int = 10_000_000  # that only the store has
+    window: int = 1000  # of a queue that the store keeps, so many jobs at its head are in memory
+    result_bytes: int = 64 * MIB  # of one background job, kept
+    results_bytes: int = 1024 * MIB  # of all of them; the oldest go first
     receiving_bytes: int = 1024 * MIB  # announced by large packets that are on their way in, together
     jobs_per_worker: int = 64  # grabbed and unfinished on one connection
     connections: int = 20_000  # and never so many that descriptors run out
@@ -112,6 +117,19 @@ class Keepalive:
 
 
 @dataclass(frozen=True)
+class FunctionPolicy:
+    """What becomes of background jobs of one function that fail, and of their results, where the server has a store."""
+
+    attempts: int = 1  # failures that a worker reports until the job is given up; 1: none is tried again
+    deaths: int = 3  # workers that die with the job until it is taken for poison
+    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=1.0, cap_s=300.0))  # between attempts
+    # Beginnings of errors that no retry would mend: those of our own workers for what was wrong with the input.
+    hopeless: tuple[str, ...] = ("BadSpec: ", "BadImage: unsupported", "BadImage: too-large", "BadImage: corrupt")
+    keep_s: int = 3600  # how a job ended, and its result, can be asked for so long
+    cache_s: int = 0  # a submit with the unique of a job that completed so recently is answered with its result
+
+
+@dataclass(frozen=True)
 class ServerSettings:
     """How one job server behaves. The defaults are those of `fleet server`."""
 
@@ -123,6 +141,8 @@ class ServerSettings:
     exceptions: bool = False  # every client gets WORK_EXCEPTION packets, not only those that asked for them
     worker_wakeup: int = 1  # how many sleeping workers are woken for each job
     handle_prefix: str = ""  # what handles begin with; "" is H:<host>
+    store: str = ""  # where background jobs are kept: "memory", "sqlite:PATH", or "" for nowhere but in the queue
+    policies: Mapping[str, FunctionPolicy] = field(default_factory=dict)  # by function; "" is for all others
     admin: Literal["local", "any"] = "local"  # from where text commands are taken that change something
     limits: ServerLimits = field(default_factory=ServerLimits)
 

@@ -32,3 +32,19 @@ Protocols = Annotated[
 HttpPort = Annotated[
     int | None, typer.Option("--http-port", min=0, max=65535, help="The port of HTTP.", show_default="8080")
 ]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="WHERE", help="Where background jobs are kept: sqlite:PATH, memory, or none."),
+]
+Attempts = Annotated[
+    int, typer.Option(min=1, help="How often a background job may fail before it goes to the dead letter.")
+]
+Keep = Annotated[int, typer.Option("--keep", min=0, metavar="SECONDS", help="How long results can be asked for.")]
+Cache = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cache",
+        metavar="FUNCTION=SECONDS",
+        help="Answer a submit whose unique has a result of this age at most with that result. May be given again.",
+    ),
+]

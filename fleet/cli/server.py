@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet.cli import options, put
-from fleet.settings import DEFAULT_HOST, DEFAULT_PORT
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, FunctionPolicy
 
 if TYPE_CHECKING:
     from fleet.jobserver.server import JobServer
@@ -16,18 +16,29 @@ def server(
     port: options.Port = DEFAULT_PORT,
     protocol: options.Protocols = None,
     http_port: options.HttpPort = None,
+    store: options.Store = None,
+    attempts: options.Attempts = 1,
+    keep: options.Keep = FunctionPolicy.keep_s,
+    cache: options.Cache = None,
 ) -> None:
     """Run a job server in the foreground.
 
     Its first line is `listening HOST:PORT`; a line like `http listening HOST:PORT` follows for each other protocol.
-    Ctrl-C or SIGTERM ends it. The queues are in memory.
+    Ctrl-C or SIGTERM ends it. Without --store the queues end with it.
     """
+    from fleet.cli.keeping import policies
     from fleet.jobserver.gateways import listen_at
     from fleet.jobserver.server import run
     from fleet.settings import Address, ServerSettings
 
     gateways = listen_at(protocol or (), listen, {"http": http_port})
-    run(ServerSettings(listen=Address(listen, port), gateways=gateways), ready=_announce)
+    settings = ServerSettings(
+        listen=Address(listen, port),
+        gateways=gateways,
+        store="" if store == "none" else store or "",
+        policies=policies(attempts, keep, cache or ()),
+    )
+    run(settings, ready=_announce)
 
 
 def _announce(server: JobServer) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fleet.cli import options
-from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, PoolLimits
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, FunctionPolicy, PoolLimits
 
 FLEET = (sys.executable, "-P", "-m", "fleet")  # this very installation, whatever PATH and the directory hold
 SERVER_STOP_S = 5.0  # it only says goodbye
@@ -25,20 +25,29 @@ def up(
     deadline: options.Deadline = PoolLimits.deadline_s,
     protocol: options.Protocols = None,
     http_port: options.HttpPort = None,
+    store: options.Store = None,
+    attempts: options.Attempts = 2,
+    keep: options.Keep = FunctionPolicy.keep_s,
+    cache: options.Cache = None,
 ) -> None:
     """Run a fleet on this host: a job server and a pool of image workers.
 
     Prints a line for each part when it is ready, and `ready` when all are. What dies is started again. Ctrl-C or
-    SIGTERM lets running jobs finish and ends it; a second one ends it at once.
+    SIGTERM lets running jobs finish and ends it; a second one ends it at once. Background jobs are kept on disk, and
+    their results for a while, unless --store or --port 0 says otherwise.
     """
+    from fleet.cli.keeping import default_store, policies
     from fleet.jobserver.gateways import listen_at
     from fleet.supervisor import Part, Supervisor
 
     gateways = listen_at(protocol or (), listen, {"http": http_port})
     spoken = [word for name, at in gateways for word in ("--protocol", name, f"--{name}-port", str(at.port))]
+    policies(attempts, keep, cache or ())  # so that a mistake is told here
+    kept = ["--store", store or default_store(port), "--attempts", str(attempts), "--keep", str(keep)]
+    kept += [word for each in cache or () for word in ("--cache", each)]
     server = Part(
         "server",
-        (*FLEET, "server", "--listen", listen, "--port", f"{{server.port:{port}}}", *spoken),
+        (*FLEET, "server", "--listen", listen, "--port", f"{{server.port:{port}}}", *spoken, *kept),
         ready="listening ",
         stop_s=SERVER_STOP_S,
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.stores import Backlog
 from fleet.protocol import Data
 
 HIGH: Final = 0
@@ -64,6 +65,7 @@ class Function:
     """A function's queues, one for each priority, and the workers that can do it."""
 
     __slots__ = (
+        "backlog",
         "max_jobs",
         "name",
         "queued",
@@ -83,7 +85,8 @@ class Function:
         self.queues: tuple[OrderedDict[bytes, Job], ...] = tuple(OrderedDict() for _ in PRIORITIES)
         self.queued = 0  # in all queues
         self.running = 0
-        self.waiting = 0  # for their time to come
+        self.waiting = 0  # for their time to come, or for the store
+        self.backlog: Backlog | None = None  # what only the store has
         self.max_jobs = [0 for _ in PRIORITIES]  # no new job of the priority at so many jobs in all; 0: no limit
         self.workers: dict[Peer, int] = {}  # to the time a job of it may take there, ns; 0 means no limit
         self.sleepers: OrderedDict[Peer, None] = OrderedDict()  # the longest asleep first
@@ -93,7 +96,8 @@ class Function:
 
     @property
     def jobs(self) -> int:
-        return self.queued + self.running + self.waiting
+        backlog = self.backlog
+        return self.queued + self.running + self.waiting + (backlog.total if backlog else 0)
 
     def __repr__(self) -> str:
         return f"<Function {self.name!r} {self.queued} queued, {self.running} running, {len(self.workers)} workers>"

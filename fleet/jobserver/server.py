@@ -1,7 +1,8 @@
 """The job server's shell: sockets, the clock and signals around the broker and its connections.
 
-Once for everything that arrives, in this order and nowhere else (`JobServer.turn`): feed what arrived, tick,
-flush. So every peer gets one write however many packets were made for it.
+Once for everything that arrives, in this order and nowhere else (`JobServer.turn`): feed what arrived, tick, hand
+what must be kept to the store, flush. So every peer gets one write however many packets were made for it; and what must
+not be said before the store has answered waits in the outbox for that, see `Wire.later`.
 """
 
 from __future__ import annotations
@@ -9,21 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import signal
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
+from fleet.errors import FleetError
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.connection import Connection, Speak
+from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.gateways import wire_for
 from fleet.jobserver.handles import handle_maker
+from fleet.jobserver.keeper import Keeper
 from fleet.jobserver.listening import connections_possible, open_sockets
 from fleet.jobserver.log import log
 from fleet.jobserver.memory import keep_freed_pages
 from fleet.jobserver.patience import Patience
 from fleet.jobserver.session import Session
+from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.wire import Hub, Wire
 from fleet.settings import Address, ServerSettings
 
@@ -39,12 +45,8 @@ class JobServer:
 
     def __init__(self, settings: ServerSettings | None = None) -> None:
         self.settings = settings = settings or ServerSettings()
-        self.broker = Broker(
-            handle_maker(settings.handle_prefix),
-            settings.limits,
-            job_retries=settings.job_retries,
-            worker_wakeup=settings.worker_wakeup,
-        )
+        self._keeper: Keeper | None = None
+        self.broker = self._broker()
         level = logging.getLevelName(log.getEffectiveLevel())
         self.hub = Hub(self.broker, exceptions=settings.exceptions, pid=os.getpid(), verbose=level)
         self.address = settings.listen  # once started, with the real port
@@ -59,15 +61,30 @@ class JobServer:
         self._timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
         self._due_at = 0  # ns: when the broker's own timer is due
         self._retiring = False
+        self._failure: FleetError | None = None  # why it finished, if it had to
+
+    def _broker(self) -> Broker:
+        settings = self.settings
+        how: dict[str, Any] = {"job_retries": settings.job_retries, "worker_wakeup": settings.worker_wakeup}
+        new_handle = handle_maker(settings.handle_prefix)
+        if not settings.store:
+            return Broker(new_handle, settings.limits, **how)
+        broker = DurableBroker(new_handle, settings.limits, policies=settings.policies, chance=random.random, **how)
+        self._keeper = Keeper(broker, opener(settings.store), self._stored, self._fail)
+        return broker
 
     async def start(self) -> None:
-        """Listen; afterwards `address` and `gateways` have the real ports.
+        """Open the store and listen; afterwards `address` and `gateways` have the real ports.
 
         Raises:
             CannotListen: a port is taken, or an address is not this machine's.
+            StoreInUse, StoreBroken: the store cannot be opened.
             UsageError: there is no such gateway.
         """
         self._loop = asyncio.get_running_loop()
+        if self._keeper:
+            await self._keeper.start(time.monotonic_ns())
+            self.turn(time.monotonic_ns())
         self.address = await self._listen(self.settings.listen, Session)
         for name, address in self.settings.gateways:
             self.gateways[name] = await self._listen(address, wire_for(name))
@@ -93,9 +110,15 @@ class JobServer:
         self.turn(time.monotonic_ns())
 
     async def close(self) -> None:
-        """Stop listening and drop all connections, after what is ready for them was sent."""
+        """Stop listening and drop all connections, after what is ready for them was sent.
+
+        Raises:
+            StoreBroken: that is why it finished.
+        """
         for listener in self._listeners:
             listener.close()
+        if self._keeper and not self._failure:
+            await self._keeper.close()
         self._flush(None)
         for connection in list(self.connections.values()):
             connection.transport.close()
@@ -103,6 +126,8 @@ class JobServer:
             timer.cancel()
         for listener in self._listeners:
             await listener.wait_closed()
+        if self._failure:
+            raise self._failure
 
     # -- what the connections tell ----------------------------------------------------------------------------
 
@@ -128,13 +153,29 @@ class JobServer:
     def turn(self, now: int, feeder: Connection | None = None) -> None:
         """What follows everything that was fed: due timers, then one write to each peer that has something."""
         wait_ns = self.broker.tick(now, time.time())
+        if self._keeper:
+            self._keeper.carry_out()
         self._flush(feeder)
         if wait_ns is not None and ("due" not in self._timers or now + wait_ns < self._due_at):
             # A timer that stands for an earlier time is left alone: it finds nothing to do and asks again.
             self._due_at = now + wait_ns
             self._later("due", wait_ns / 1e9, self._due)
-        if self._retiring and not self.broker.jobs:
+        if self._retiring and not self._busy():
             self.finished.set()
+
+    def _busy(self) -> bool:
+        """Whether a job would be lost, or a client left without an answer, if the server ended now."""
+        if not self._keeper:
+            return bool(self.broker.jobs)
+        return any(job.worker or job.listeners for job in self.broker.jobs.values())
+
+    def _stored(self) -> None:
+        """The store has answered: who waited for that can be told."""
+        self.turn(time.monotonic_ns())
+
+    def _fail(self, failure: FleetError) -> None:
+        self._failure = failure
+        self.finished.set()
 
     def _flush(self, feeder: Connection | None) -> None:
         dirty = self.hub.dirty

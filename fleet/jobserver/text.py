@@ -13,6 +13,7 @@ from typing import Final
 from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.stores import Backlog
 from fleet.jobserver.wire import Wire
 from fleet.protocol import admin
 from fleet.version import __version__
@@ -70,8 +71,10 @@ def _priority_status(asker: Wire, words: list[bytes], now: int) -> bytes:
     """name, queued at high, normal and low priority, workers; what waits for its time has normal priority"""
     rows = []
     for name, f in sorted(asker.broker.functions.items()):
-        high, normal, low = map(len, f.queues)
-        rows.append((admin.printable(name), high, normal + f.waiting, low, len(f.workers)))
+        backlog = f.backlog or Backlog()
+        high, normal, low = (len(queue) + stored for queue, stored in zip(f.queues, backlog.ready, strict=True))
+        waiting = f.waiting + backlog.waiting
+        rows.append((admin.printable(name), high, normal + waiting, low, len(f.workers)))
     return admin.table(rows)
 
 

@@ -105,7 +105,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry, at most `limit`."""
+    """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry or Spoiled."""
 
     function: bytes
     priority: int
@@ -114,7 +114,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimDue:
-    """Claim jobs whose `run_at` is not after `before`, the earliest first. Answer: a list of Entry."""
+    """Claim jobs whose `run_at` is not after `before`, the earliest first. Answer: a list of Entry or Spoiled."""
 
     before: int
     limit: int
@@ -249,12 +249,29 @@ class Refused(NamedTuple):
     reason: str
 
 
+class Spoiled(NamedTuple):
+    """Stands for a job among those that were claimed: it was found damaged, and is in the dead letter now."""
+
+    entry: Entry
+
+
 @dataclass(slots=True)
 class Backlog:
     """How many unclaimed jobs of one function there are: by priority, and of those that wait for their time."""
 
     ready: list[int] = field(default_factory=lambda: [0, 0, 0])
     waiting: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.ready) + self.waiting
+
+    def count(self, entry: Entry, by: int) -> None:
+        """One more (1) or one less (-1) of this kind."""
+        if entry.run_at:
+            self.waiting += by
+        else:
+            self.ready[entry.priority] += by
 
 
 class Store(Protocol):

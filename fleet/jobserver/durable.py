@@ -1,0 +1,330 @@
+"""The queue with a store behind it: a background job that was acknowledged outlives the server.
+
+Rule 1: a background submit is `pending` until the store has said that it keeps the job; only then is its handle told,
+and only then may a worker have it. Rule 2: whatever ends a kept job is told to the store before anything else is done
+about it. Rule 3: foreground jobs never touch the store, unless they share their unique with a job that it may have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fleet.jobserver import stores
+from fleet.jobserver.job import NORMAL, Function, Job, Peer
+from fleet.jobserver.pending import Pending
+from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.retries import after_death, after_failure, with_error
+from fleet.jobserver.stores import End, Entry, Exists, Refused, Result
+from fleet.jobserver.window import HORIZON_S, Kept, WindowBroker, ignore
+from fleet.protocol import Data
+from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
+
+
+class DurableBroker(WindowBroker):
+    """A broker with a store. The arguments are those of `WindowBroker`."""
+
+    # -- submits ----------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        peer: Peer,
+        name: bytes,
+        unique: bytes,
+        workload: Data,
+        now: int,
+        *,
+        priority: int = NORMAL,
+        background: bool = False,
+        reducer: bytes = b"",
+        epoch_s: int = 0,
+    ) -> Job:
+        function, key = self._place(name, unique, workload, reducer)
+        if background and self.stored >= self.limits.stored_jobs:
+            raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
+        job = function.uniques.get(key) if key else None
+        is_new = job is None
+        if job is None:
+            job = self._create(function, unique, key, workload, priority, reducer)
+        if not background:
+            self._listen(job, peer)
+        if is_new and key and not epoch_s and self._policy(function).cache_s:
+            self._look_in_cache(job, now)
+        if job in self._looking:
+            self._looking[job] = self._looking[job] or background
+        elif background and job not in self._kept:
+            self._keep(job, epoch_s, now)
+        elif is_new and key and function.backlog:
+            self._look_in_store(job)
+        elif is_new:
+            self._line_up(job, epoch_s, now)
+        return job
+
+    def _keep(self, job: Job, epoch_s: int, now: int) -> None:
+        """Have the store keep a background job; one that has its place already was in the foreground until now."""
+        entry = Entry(
+            handle=job.handle,
+            function=job.function.name,
+            workload=job.workload,
+            unique=job.unique,
+            key=job.key,
+            priority=job.priority,
+            reducer=job.reducer,
+            submitted=self._wall_s(now),
+            run_at=max(0, epoch_s),
+        )
+        has_place = job.worker is not None or job in self._later or job.handle in job.function.queues[job.priority]
+        if not has_place:
+            self._put_outside(job)
+        if not job.listeners:
+            job.background = True
+        kept = self._kept[job] = Kept(entry, claimed=has_place or self._has_room(job.function, entry, now))
+        job.pending = job.pending or Pending()
+        if not kept.claimed:
+            self._count(entry, 1)
+        self._ask(stores.Put(entry, kept.claimed), lambda answer, now: self._put_answered(job, kept, answer, now))
+
+    def _has_room(self, function: Function, entry: Entry, now: int) -> bool:
+        """Whether a new job can be in memory at once: there is room in the window, and nobody before it."""
+        if entry.run_at:
+            return entry.run_at <= self._wall_s(now) + HORIZON_S and len(self._later) < self.limits.window
+        backlog = function.backlog
+        nobody_before = backlog is None or not backlog.ready[entry.priority]
+        return nobody_before and len(function.queues[entry.priority]) + function.waiting <= self.limits.window
+
+    def _put_answered(self, job: Job, kept: Kept, answer: Any, now: int) -> None:
+        pending, job.pending = job.pending, None
+        assert pending is not None
+        if job.handle not in self.jobs:  # it ended meanwhile, and the store will hear of that
+            pending.settle(job.handle)
+        elif isinstance(answer, Exists):
+            self._is_there(job, kept, answer.handle, pending, now)
+        elif isinstance(answer, Refused):
+            pending.settle(Refusal(b"QUEUE_ERROR", answer.reason.encode()))
+            self._not_kept(job, kept, now)
+        else:
+            job.background = True
+            pending.settle(job.handle)
+            if job in self._outside:
+                self._admit(job, kept, now)
+
+    def _admit(self, job: Job, kept: Kept, now: int) -> None:
+        """A new job that is kept goes to its queue, or is left to the store, unless somebody waits for it."""
+        if kept.claimed:
+            self._put_inside(job, kept.entry.run_at, now)
+        elif job.listeners:
+            self._ask(stores.Fetch(job.handle), lambda entry, now: self._fetched(job, now))
+        else:
+            self._leave_to_store(job)
+
+    def _fetched(self, job: Job, now: int) -> None:
+        if job in self._outside:  # else it was claimed with others of its queue
+            self._claim_in_place(job, now)
+
+    def _not_kept(self, job: Job, kept: Kept, now: int) -> None:
+        """The store did not take it: it is a foreground job, if anybody waits for it, or nothing."""
+        del self._kept[job]
+        if not kept.claimed:
+            self._count(kept.entry, -1)
+        job.background = False
+        if job in self._outside and job.listeners:
+            self._put_inside(job, 0, now)
+        self._drop_if_unwanted(job)
+
+    def _is_there(self, job: Job, kept: Kept, handle: bytes, pending: Pending[bytes | Refusal], now: int) -> None:
+        """The store has a live job with this key: that is the one, and whoever waits for ours waits for it."""
+        if not job.listeners or job not in self._outside:
+            pending.settle(handle)
+            self._not_kept(job, kept, now)
+            return
+
+        def fetched(entry: Entry | None, now: int) -> None:
+            if entry is None:  # it ended meanwhile: ours is as good
+                pending.settle(job.handle)
+                self._not_kept(job, kept, now)
+                return
+            listeners = self._discard(job)
+            pending.settle(handle)
+            self._adopt(self._materialized(entry, now), listeners)
+
+        self._ask(stores.Fetch(handle), fetched)
+
+    def _discard(self, job: Job) -> list[Peer]:
+        """Take back a job that never was; returns who waited for it."""
+        kept = self._kept.pop(job, None)
+        if kept and not kept.claimed:
+            self._count(kept.entry, -1)
+        listeners, job.listeners = job.listeners, []
+        for listener in listeners:
+            listener.listening.pop(job, None)
+        self._withdraw(job)
+        self._forget(job)
+        return listeners
+
+    def _adopt(self, job: Job, listeners: list[Peer]) -> None:
+        for listener in listeners:
+            self._listen(job, listener)
+
+    # -- foreground submits that a kept job may answer ----------------------------------------------------------
+
+    def _look_in_cache(self, job: Job, now: int) -> None:
+        """See whether the store has a result with the key of this new job that is fresh enough."""
+        job.pending = Pending()
+        self._put_outside(job)
+        self._looking[job] = False
+        since = self._wall_s(now) - self._policy(job.function).cache_s
+
+        def looked(result: Result | None, now: int) -> None:
+            background = self._looking.pop(job)
+            if result:
+                pending, job.pending = job.pending, None
+                assert pending is not None
+                pending.settle(result.handle)
+                if job.handle in self.jobs:
+                    self.tell_result(self._discard(job), result)
+            elif background and job.handle in self.jobs:
+                self._keep(job, 0, now)
+            else:
+                self._look_in_store(job)
+
+        self._ask(stores.LookUnique(job.function.name, job.key, since), looked)
+
+    def tell_result(self, listeners: list[Peer], result: Result) -> None:
+        """Tell how a job ended to those who ask for it afterwards."""
+        function = self.functions.named(result.function)
+        job = Job(result.handle, function, b"", b"", b"")
+        kind = WORK_COMPLETE if result.end is End.COMPLETED else WORK_EXCEPTION if result.data else WORK_FAIL
+        for listener in listeners:
+            listener.news(kind, job, result.data)
+
+    def _look_in_store(self, job: Job) -> None:
+        """See whether the store has a live job with the key of this new foreground job."""
+        job.pending = job.pending or Pending()
+        self._put_outside(job)
+
+        def looked(entry: Entry | None, now: int) -> None:
+            if job in self._kept:  # a background submit came meanwhile: its answer decides
+                return
+            pending, job.pending = job.pending, None
+            assert pending is not None
+            if entry and job.handle in self.jobs:
+                listeners = self._discard(job)
+                pending.settle(entry.handle)
+                self._adopt(self._materialized(entry, now), listeners)
+                return
+            pending.settle(job.handle)
+            if job in self._outside:
+                self._put_inside(job, 0, now)
+                self._drop_if_unwanted(job)
+
+        self._ask(stores.Probe(job.function.name, job.key), looked)
+
+    def _drop_if_unwanted(self, job: Job) -> None:
+        if job.pending is None:  # else the store's answer comes first
+            super()._drop_if_unwanted(job)
+
+    def _take(self, peer: Peer, now: int) -> Job | None:
+        while (job := super()._take(peer, now)) is not None:
+            kept = self._kept.get(job)
+            if kept is None or not 0 < kept.entry.expires <= self._wall_s(now):
+                break
+            self._close(job, kept, End.EXPIRED, b"", now)
+            self._fail(job)
+        return job
+
+    # -- how jobs end -----------------------------------------------------------------------------------------
+
+    def work(self, peer: Peer, kind: int, handle: bytes, data: Data, now: int) -> bool:
+        job = peer.holding.get(handle)
+        kept = self._kept.get(job) if job else None
+        if job is None or kept is None:
+            return super().work(peer, kind, handle, data, now)
+        if kind == WORK_DATA:
+            kept.add(data, self.limits.result_bytes)
+        elif kind == WORK_COMPLETE:
+            kept.add(data, self.limits.result_bytes)
+            self._close(job, kept, End.COMPLETED, b"".join(kept.parts), now)
+        elif kind in (WORK_FAIL, WORK_EXCEPTION):
+            error = bytes(data).decode("utf-8", "replace")
+            verdict = after_failure(kept.entry, error, self._policy(job.function), self._wall_s(now), self._chance())
+            if isinstance(verdict, Entry):
+                self._try_again(job, kept, verdict, now)
+                return True
+            kept.entry = with_error(kept.entry, error)
+            self._close(job, kept, verdict, bytes(data), now)
+        return super().work(peer, kind, handle, data, now)
+
+    def _try_again(self, job: Job, kept: Kept, entry: Entry, now: int) -> None:
+        """A failed job waits for its next attempt; those who wait for its result wait on."""
+        self._release(job)
+        job.retries += 1
+        job.numerator = job.denominator = 0
+        kept.entry, kept.parts, kept.size = entry, [], 0
+        if job.listeners or len(self._later) < self.limits.window:
+            self._ask(stores.Amend(entry), ignore)
+            self._line_up(job, entry.run_at, now)
+        else:
+            self._ask(stores.Postpone(entry), ignore)
+            self._count(entry, 1)
+            del self._kept[job]
+            self._forget(job)
+
+    def leave(self, peer: Peer, now: int) -> None:
+        was_worker = bool(peer.functions or peer.holding)
+        handles = [job.handle for job in peer.holding.values() if job in self._kept]
+        super().leave(peer, now)
+        if was_worker:
+            workers_left = sum(1 for other in self.peers if other.functions)
+            for handle in self._deaths.died(handles, workers_left, now):
+                self._forgive(handle)
+
+    def _orphaned(self, job: Job, now: int) -> None:
+        kept = self._kept.get(job)
+        if kept is None:
+            super()._orphaned(job, now)
+            return
+        verdict = after_death(kept.entry, self._policy(job.function))
+        if isinstance(verdict, Entry):
+            kept.entry, kept.parts, kept.size = verdict, [], 0
+            self._ask(stores.Amend(verdict), ignore)
+            self._put_back(job, now)
+        else:
+            self._poison(job, kept, f"{kept.entry.deaths + 1} workers died with it", now)
+
+    def _forgive(self, handle: bytes) -> None:
+        job = self.jobs.get(handle)
+        kept = self._kept.get(job) if job else None
+        if kept and kept.entry.deaths:
+            kept.entry = replace(kept.entry, deaths=kept.entry.deaths - 1, errors=kept.entry.errors[:-1])
+            self._ask(stores.Amend(kept.entry), ignore)
+
+    def _give_up(self, job: Job, now: int) -> None:
+        kept = self._kept.get(job)
+        if kept:
+            self._poison(job, kept, f"it lost its worker {job.retries} times", now)
+        else:
+            super()._give_up(job, now)
+
+    def _poison(self, job: Job, kept: Kept, why: str, now: int) -> None:
+        kept.entry = with_error(kept.entry, why)
+        self._close(job, kept, End.DEAD, why.encode(), now)
+        self._fail(job)
+
+    def cancel(self, handle: bytes, now: int) -> bool | Pending[bool]:
+        job = self.jobs.get(handle)
+        if job is None and self.stored:
+            return self._cancel_stored(handle, now)
+        if job and (kept := self._kept.get(job)):
+            self._close(job, kept, End.CANCELLED, b"", now)
+        return super().cancel(handle, now)
+
+    def _close(self, job: Job, kept: Kept, end: End, data: bytes, now: int) -> None:
+        """Tell the store that a job has ended; the queue's side of it is the caller's."""
+        del self._kept[job]
+        if not kept.claimed:
+            self._count(kept.entry, -1)
+        wall_s, keep_s = self._wall_s(now), self._policy(job.function).keep_s
+        result = Result(job.handle, job.function.name, kept.entry.key, end, data, wall_s)
+        keeps = keep_s and kept.size <= self.limits.result_bytes
+        entry = kept.entry if end is End.DEAD else None
+        self._ask(stores.Finish(result, wall_s + keep_s if keeps else 0, entry), ignore)

@@ -1,0 +1,88 @@
+"""The store's place in the server: its thread, and what is asked of it in between.
+
+Rule 1: one batch is carried out at a time; what is asked for meanwhile goes into the next, so that one commit serves
+all who came while the last one ran. Rule 2: a store that breaks ends the server: what it acknowledged is on disk, and
+nothing more can be promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from fleet.errors import FleetError
+from fleet.jobserver.durable import DurableBroker
+from fleet.jobserver.log import log
+from fleet.jobserver.stores import Store, StoreBroken
+from fleet.jobserver.window import Then
+
+BATCH: Final = 1000  # requests in one transaction
+
+
+class Keeper:
+    """Carries out what `broker` asks of the store.
+
+    Args:
+        open_store: opens it, in the store's own thread.
+        answered: called after each batch, once all answers were told.
+        broken: called once, if the store breaks.
+    """
+
+    def __init__(
+        self,
+        broker: DurableBroker,
+        open_store: Callable[[], Store],
+        answered: Callable[[], None],
+        broken: Callable[[FleetError], None],
+    ) -> None:
+        self._broker = broker
+        self._open_store = open_store
+        self._answered = answered
+        self._broken = broken
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._running: asyncio.Future[list[Any]] | None = None
+
+    async def start(self, now: int) -> None:
+        """Open the store and see what is in it. Raises StoreBroken, StoreInUse, or another FleetError."""
+        loop = asyncio.get_running_loop()
+        self._store = await loop.run_in_executor(self._thread, self._open_store)
+        backlogs = await loop.run_in_executor(self._thread, self._store.recover)
+        log.info("the store has %d jobs: %s", sum(b.total for b in backlogs.values()), self._store.facts())
+        self._broker.recovered(backlogs, now)
+
+    def carry_out(self) -> None:
+        """Hand over what was asked for, unless a batch is with the store already."""
+        requests = self._broker.requests
+        if self._running or not requests:
+            return
+        batch, self._broker.requests = requests[:BATCH], requests[BATCH:]
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._thread, self._store.carry_out, [request for request, _ in batch])
+        self._running = future
+        future.add_done_callback(lambda done: self._done(done, [then for _, then in batch]))
+
+    def _done(self, future: asyncio.Future[list[Any]], thens: list[Then]) -> None:
+        self._running = None
+        try:
+            answers = future.result()
+        except FleetError as error:
+            self._broken(error)
+        except Exception as error:
+            log.exception("the store failed")
+            self._broken(StoreBroken(f"the store failed: {type(error).__name__}: {error}"))
+        else:
+            now = time.monotonic_ns()
+            for then, answer in zip(thens, answers, strict=True):
+                then(answer, now)
+            self._answered()
+
+    async def close(self) -> None:
+        """Carry out what was asked for last, and close the store."""
+        self.carry_out()
+        while self._running:
+            await asyncio.wait([self._running])
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
+        self._thread.shutdown()

@@ -1,0 +1,27 @@
+"""Which store, by the text that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fleet.errors import UsageError
+from fleet.jobserver.stores import Store
+
+
+def opener(text: str) -> Callable[[], Store]:
+    """What opens the store that `text` names: ``memory`` or ``sqlite:PATH``.
+
+    Raises:
+        UsageError: it names none.
+    """
+    kind, _, place = text.partition(":")
+    if kind == "memory" and not place:
+        from fleet.jobserver.stores.memory import MemoryStore
+
+        return MemoryStore
+    if kind == "sqlite" and place:
+        from fleet.jobserver.stores.sqlite import SqliteStore
+
+        return lambda: SqliteStore(Path(place))
+    raise UsageError(f"{text!r} is no store; write memory, or sqlite:PATH with the path of its file")

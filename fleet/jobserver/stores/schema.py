@@ -1,0 +1,55 @@
+"""The SQLite store's tables, and how an older file becomes one of today. Pure: this is text.
+
+The workload stands last in its row, so that what is read without it does not touch the pages that hold it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_JOB: Final = """
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- the order of arrival; never used again
+    handle BLOB NOT NULL UNIQUE,
+    function INTEGER NOT NULL REFERENCES function (id),
+    uniq BLOB NOT NULL,
+    key BLOB,                               -- NULL: nothing coalesces with it
+    priority INTEGER NOT NULL,
+    reducer BLOB NOT NULL,
+    submitted INTEGER NOT NULL,             -- seconds since 1970, as all times here
+    run_at INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    max_attempts INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    deaths INTEGER NOT NULL,
+    errors TEXT NOT NULL,                   -- a JSON array
+    ended INTEGER NOT NULL,                 -- when it came into the dead letter
+    checksum INTEGER NOT NULL,              -- of handle and workload, CRC-32
+    workload BLOB NOT NULL
+"""
+COLUMNS: Final = (
+    "handle, function, uniq, key, priority, reducer, submitted, run_at, expires, max_attempts, failures, deaths, errors"
+)
+
+# One text for each version; a file of version N has had the first N of them.
+MIGRATIONS: Final = (
+    f"""
+    CREATE TABLE function (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
+    CREATE TABLE job ({_JOB});
+    CREATE UNIQUE INDEX job_key ON job (function, key) WHERE key IS NOT NULL;
+    CREATE INDEX job_ready ON job (function, priority, id) WHERE run_at = 0;
+    CREATE INDEX job_waiting ON job (run_at, id) WHERE run_at > 0;
+    CREATE TABLE dead ({_JOB});
+    CREATE TABLE result (
+        handle BLOB PRIMARY KEY,
+        function BLOB NOT NULL,
+        key BLOB NOT NULL,
+        end TEXT NOT NULL,
+        data BLOB NOT NULL,
+        ended INTEGER NOT NULL,
+        until INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX result_key ON result (function, key, ended) WHERE key <> x'';
+    CREATE INDEX result_until ON result (until);
+    CREATE INDEX result_ended ON result (ended);
+    """,
+)

@@ -1,0 +1,445 @@
+"""The embedded store: one SQLite file, one connection, one thread.
+
+Rule 1: what a batch asks for is one transaction, and it is on disk (WAL, synchronous=FULL) when `carry_out` returns.
+Rule 2: claims are kept in memory only; claiming writes nothing. Rule 3: when writing or syncing fails, nothing is tried
+again: what the system said it had written may be lost, and only a new start can tell. A full disk is no such failure.
+
+One connection both writes and checkpoints, so the bug of SQLite 3.7.0 to 3.51.2 that may corrupt a file at a WAL reset
+while another connection writes cannot happen here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+from fleet.jobserver import stores
+from fleet.jobserver.stores import (
+    Backlog,
+    End,
+    Entry,
+    Exists,
+    Listed,
+    Refused,
+    Request,
+    Result,
+    Spoiled,
+    StoreBroken,
+    Stored,
+    StoreInUse,
+)
+from fleet.jobserver.stores.schema import COLUMNS, MIGRATIONS
+from fleet.settings import MIB
+
+RESERVE_BYTES: Final = 4 * MIB  # given up when the disk is full, so that what runs can still be finished
+WAIT_S: Final = 5.0  # for another program that looks into the file to let go of it
+PLACES: Final = ", ".join("?" * 13)
+INSERT: Final = f"INSERT INTO {{}} ({COLUMNS}, ended, checksum, workload) VALUES ({PLACES}, ?, ?, ?)"
+SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
+
+
+class SqliteStore:
+    """A store in the file `path`, which is made if it is not there, with its directory.
+
+    Raises:
+        StoreInUse: another job server has it.
+        StoreBroken: it is no store, is corrupt, or was written by a newer version.
+    """
+
+    def __init__(self, path: Path, synchronous: str = "FULL") -> None:
+        self._path = path
+        self._reserve = path.with_name(path.name + ".reserve")
+        self._broken: StoreBroken | None = None
+        self._claimed: set[int] = set()  # rows
+        self._cursor: dict[tuple[int, int], int] = {}  # of a function's priority: up to this row all are claimed
+        self._functions: dict[bytes, int] = {}
+        self._names: dict[int, bytes] = {}
+        self._lock = self._locked()
+        try:
+            self._db = self._opened(synchronous)
+            self._read_functions()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._make_reserve()
+
+    def facts(self) -> dict[str, str | int]:
+        durable = "on this disk, after each commit"
+        return {"store": f"sqlite:{self._path}", "library": f"SQLite {sqlite3.sqlite_version}", "durable": durable}
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock)
+
+    def recover(self) -> dict[bytes, Backlog]:
+        backlogs: dict[bytes, Backlog] = {}
+        ready = "SELECT function, priority, count(*) FROM job WHERE run_at = 0 GROUP BY function, priority"
+        for function, priority, count in self._db.execute(ready):
+            backlogs.setdefault(self._names[function], Backlog()).ready[priority] = count
+        waiting = "SELECT function, count(*) FROM job WHERE run_at > 0 GROUP BY function"
+        for function, count in self._db.execute(waiting):
+            backlogs.setdefault(self._names[function], Backlog()).waiting = count
+        return backlogs
+
+    # -- transactions -----------------------------------------------------------------------------------------
+
+    def carry_out(self, batch: Sequence[Request]) -> list[Any]:
+        if self._broken:
+            raise self._broken
+        try:
+            if self._has_reserve() or self._make_reserve():
+                try:
+                    return self._transaction(batch, takes=True)
+                except _Full:
+                    pass
+            self._reserve.unlink(missing_ok=True)
+            return self._transaction(batch, takes=False)
+        except (sqlite3.Error, OSError, _Full) as error:
+            self._broken = StoreBroken(
+                f"the store {self._path} failed: {error}; look after its disk, then start the job server again"
+            )
+            raise self._broken from error
+
+    def _transaction(self, batch: Sequence[Request], *, takes: bool) -> list[Any]:
+        """Carry the batch out; unless it `takes` new jobs, those are refused."""
+        claimed, cursor = set(self._claimed), dict(self._cursor)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            answers = [
+                _NO_ROOM if isinstance(request, stores.Put) and not takes else _HOW[type(request)](self, request)
+                for request in batch
+            ]
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._claimed, self._cursor = claimed, cursor
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._read_functions()
+            if error.sqlite_errorname == "SQLITE_FULL":
+                raise _Full(str(error)) from error
+            raise
+        return answers
+
+    def _has_reserve(self) -> bool:
+        return self._reserve.exists()
+
+    def _make_reserve(self) -> bool:
+        """Set room aside; False if there is none."""
+        try:
+            with open(self._reserve, "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
+            return False
+        return True
+
+    # -- opening ----------------------------------------------------------------------------------------------
+
+    def _locked(self) -> int:
+        """A lock that goes with the process, however it ends."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(
+                self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except OSError as error:
+            raise StoreBroken(f"cannot open the store {self._path}: {(error.strerror or '').lower()}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise StoreInUse(
+                f"the store {self._path} is in use by another job server; stop it, or use --store"
+            ) from error
+        return lock
+
+    def _opened(self, synchronous: str) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None, cached_statements=256)
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(f"PRAGMA synchronous = {synchronous}")
+            self._migrate(db)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+                raise StoreInUse(
+                    f"the store {self._path} is in use by another program; stop it, or use --store"
+                ) from error
+            raise StoreBroken(f"cannot open the store {self._path}: {error}") from error
+        return db
+
+    def _read_functions(self) -> None:
+        self._names = dict(self._db.execute("SELECT id, name FROM function"))
+        self._functions = {name: number for number, name in self._names.items()}
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > len(MIGRATIONS):
+            raise StoreBroken(
+                f"the store {self._path} was written by a newer version of fleet (schema {version}; this one knows "
+                f"{len(MIGRATIONS)}); run that version, or use another --store"
+            )
+        for number in range(version, len(MIGRATIONS)):
+            db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
+
+    # -- live jobs --------------------------------------------------------------------------------------------
+
+    def _put(self, request: stores.Put) -> Stored | Exists:
+        entry = request.entry
+        try:
+            row = self._db.execute(INSERT.format("job"), (*self._fields(entry), *_body(entry))).lastrowid
+        except sqlite3.IntegrityError:
+            found = self._one("SELECT handle FROM job WHERE function = ? AND key = ?", self._number(entry), entry.key)
+            if found is None:  # its own handle: the answer to the same request was lost
+                return Stored()
+            return Exists(found[0])
+        assert row is not None
+        if request.claim:
+            self._claimed.add(row)
+            if not entry.run_at:
+                self._cursor[self._number(entry), entry.priority] = row
+        return Stored()
+
+    def _probe(self, request: stores.Probe) -> Entry | None:
+        number = self._functions.get(request.function)
+        return self._fetch_where("function = ? AND key = ?", number, request.key)
+
+    def _fetch(self, request: stores.Fetch) -> Entry | None:
+        return self._fetch_where("handle = ?", request.handle)
+
+    def _fetch_where(self, condition: str, *values: Any) -> Entry | None:
+        for entry in self._taken(self._db.execute(f"{SELECT} WHERE {condition}", values), 1, again=True):
+            if isinstance(entry, Entry):
+                return entry
+        return None
+
+    def _claim(self, request: stores.Claim) -> list[Entry | Spoiled]:
+        number = self._functions.get(request.function, -1)
+        place = number, request.priority
+        condition = "function = ? AND priority = ? AND run_at = 0 AND id > ? ORDER BY id"
+        rows = self._db.execute(f"{SELECT} WHERE {condition}", (*place, self._cursor.get(place, 0)))
+
+        def passed(row: int) -> None:
+            self._cursor[place] = row
+
+        return list(self._taken(rows, request.limit, passed=passed))
+
+    def _claim_due(self, request: stores.ClaimDue) -> list[Entry | Spoiled]:
+        rows = self._db.execute(f"{SELECT} WHERE run_at > 0 AND run_at <= ? ORDER BY run_at, id", (request.before,))
+        return list(self._taken(rows, request.limit))
+
+    def _taken(
+        self,
+        rows: Iterable[tuple[Any, ...]],
+        limit: int,
+        *,
+        again: bool = False,
+        passed: Callable[[int], None] | None = None,
+    ) -> Iterator[Entry | Spoiled]:
+        """Claim up to `limit` of these rows; those that are claimed already count only if they may be had `again`."""
+        spoiled: list[tuple[int, Entry]] = []
+        taken = 0
+        for row, *fields, _, checksum, workload in rows:
+            if row not in self._claimed or again:
+                entry = self._entry(fields, workload)
+                taken += 1
+                if crc32(workload, crc32(entry.handle)) == checksum:
+                    self._claimed.add(row)
+                    yield entry
+                else:
+                    spoiled.append((row, entry))
+            if passed:
+                passed(row)
+            if taken >= limit:
+                break
+        for row, entry in spoiled:
+            self._spoil(row, entry)
+            yield Spoiled(entry)
+
+    def _spoil(self, row: int, entry: Entry) -> None:
+        """A job whose workload is not what was put must not run: it goes to the dead letter."""
+        why = "the disk has changed its workload"
+        result = Result(entry.handle, entry.function, entry.key, End.DEAD, why.encode(), entry.submitted)
+        self._db.execute("DELETE FROM job WHERE id = ?", (row,))
+        self._bury(
+            Entry(entry.handle, entry.function, entry.workload, submitted=entry.submitted, errors=(why,)), result
+        )
+
+    def _finish(self, request: stores.Finish) -> bool:
+        result = request.result
+        found = self._one("DELETE FROM job WHERE handle = ? RETURNING id, workload", result.handle)
+        if found is None:
+            return False
+        self._claimed.discard(found[0])
+        if result.end is End.DEAD and request.entry:
+            self._bury(request.entry, result)
+        if request.keep_until:
+            self._db.execute(
+                "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?)", (*result, request.keep_until)
+            )
+        return True
+
+    def _bury(self, entry: Entry, result: Result) -> None:
+        fields = (*self._fields(entry), result.ended, *_body(entry)[1:])
+        self._db.execute(INSERT.format("dead"), fields)
+
+    def _amend(self, request: stores.Amend | stores.Postpone) -> None:
+        entry = request.entry
+        change = "UPDATE job SET run_at = ?, failures = ?, deaths = ?, errors = ? WHERE handle = ? RETURNING id"
+        values = entry.run_at, entry.failures, entry.deaths, json.dumps(entry.errors), entry.handle
+        found = self._one(change, *values)
+        if found and isinstance(request, stores.Postpone):
+            self._claimed.discard(found[0])
+
+    def _cancel(self, request: stores.Cancel) -> Entry | None:
+        found = self._one(f"{SELECT} WHERE handle = ?", request.handle)
+        if found is None or found[0] in self._claimed:
+            return None
+        entry = self._entry(found[1:14], b"")
+        result = Result(entry.handle, entry.function, entry.key, End.CANCELLED, b"", request.now)
+        self._finish(stores.Finish(result, request.keep_until))
+        return entry
+
+    # -- looking ----------------------------------------------------------------------------------------------
+
+    def _look(self, request: stores.Look) -> Entry | Result | None:
+        found = self._one(f"SELECT {COLUMNS} FROM job WHERE handle = ?", request.handle)
+        return self._entry(found, b"") if found else self._result("handle = ?", request.handle)
+
+    def _look_key(self, request: stores.LookKey) -> Entry | None:
+        for number in self._names:
+            if found := self._one(f"SELECT {COLUMNS} FROM job WHERE function = ? AND key = ?", number, request.key):
+                return self._entry(found, b"")
+        return None
+
+    def _look_unique(self, request: stores.LookUnique) -> Result | None:
+        condition = "function = ? AND key = ? AND key <> x'' AND end = 'completed' AND ended >= ? ORDER BY ended DESC"
+        return self._result(condition, request.function, request.key, request.since)
+
+    def _result(self, condition: str, *values: Any) -> Result | None:
+        row = self._one(
+            f"SELECT handle, function, key, end, data, ended FROM result WHERE {condition} LIMIT 1", *values
+        )
+        return Result(row[0], row[1], row[2], End(row[3]), row[4], row[5]) if row else None
+
+    def _list(self, request: stores.ListJobs) -> list[Listed]:
+        table = "dead" if request.dead else "job"
+        after = self._one(f"SELECT id FROM {table} WHERE handle = ?", request.after) if request.after else (0,)
+        condition, values = "id > ?", [after[0] if after else 0]
+        if request.function is not None:
+            condition += " AND function = ?"
+            values.append(self._functions.get(request.function, -1))
+        query = f"SELECT {COLUMNS}, ended, length(workload) FROM {table} WHERE {condition} ORDER BY id LIMIT ?"
+        rows = self._db.execute(query, (*values, request.limit))
+        return [Listed(self._entry(fields, b""), size, ended) for *fields, ended, size in rows]
+
+    # -- the dead letter --------------------------------------------------------------------------------------
+
+    def _revive(self, request: stores.Revive) -> list[Entry]:
+        revived = []
+        for row in self._chosen(request):
+            fields = f"{COLUMNS}, ended, checksum, workload"
+            copy = f"INSERT OR IGNORE INTO job ({fields}) SELECT {fields} FROM dead WHERE id = ?"
+            if self._db.execute(copy, (row,)).rowcount:
+                alive = "failures = 0, deaths = 0, run_at = 0, expires = 0, ended = 0 WHERE id = last_insert_rowid()"
+                found = self._one(f"UPDATE job SET {alive} RETURNING {COLUMNS}")
+                revived.append(self._entry(found, b""))
+                self._db.execute("DELETE FROM dead WHERE id = ?", (row,))
+        return revived
+
+    def _purge(self, request: stores.Purge) -> int:
+        return sum(self._db.execute("DELETE FROM dead WHERE id = ?", (row,)).rowcount for row in self._chosen(request))
+
+    def _chosen(self, request: stores.Revive | stores.Purge) -> list[int]:
+        found: list[int] = []
+        for handle in (None,) if request.handles is None else request.handles:
+            condition = "(? IS NULL OR handle = ?) AND (? IS NULL OR function = ?)"
+            number = None if request.function is None else self._functions.get(request.function, -1)
+            rows = self._db.execute(f"SELECT id FROM dead WHERE {condition}", (handle, handle, number, number))
+            found += [row for (row,) in rows]
+        return found
+
+    def _sweep(self, request: stores.Sweep) -> None:
+        self._db.execute("DELETE FROM result WHERE until <= ?", (request.now,))
+        (size,) = self._one("SELECT coalesce(sum(length(data)), 0) FROM result") or (0,)
+        while size > request.result_bytes:
+            oldest = "SELECT handle FROM result ORDER BY ended LIMIT 100"
+            gone = self._db.execute(f"DELETE FROM result WHERE handle IN ({oldest}) RETURNING length(data)").fetchall()
+            size -= sum(length for (length,) in gone)
+
+    # -- rows -------------------------------------------------------------------------------------------------
+
+    def _one(self, query: str, *values: Any) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+        return found
+
+    def _number(self, entry: Entry) -> int:
+        number = self._functions.get(entry.function)
+        if number is None:
+            number = self._db.execute("INSERT INTO function (name) VALUES (?)", (entry.function,)).lastrowid
+            assert number is not None
+            self._functions[entry.function], self._names[number] = number, entry.function
+        return number
+
+    def _fields(self, entry: Entry) -> tuple[Any, ...]:
+        return (
+            *(entry.handle, self._number(entry), entry.unique, entry.key or None, entry.priority, entry.reducer),
+            *(entry.submitted, entry.run_at, entry.expires, entry.max_attempts, entry.failures, entry.deaths),
+            json.dumps(entry.errors),
+        )
+
+    def _entry(self, fields: Any, workload: bytes) -> Entry:
+        handle, function, unique, key, priority, reducer, *numbers, errors = fields
+        names = {"handle": handle, "function": self._names[function], "unique": unique, "key": key or b""}
+        submitted, run_at, expires, max_attempts, failures, deaths = numbers
+        return Entry(
+            **names,
+            workload=workload,
+            priority=priority,
+            reducer=reducer,
+            submitted=submitted,
+            run_at=run_at,
+            expires=expires,
+            max_attempts=max_attempts,
+            failures=failures,
+            deaths=deaths,
+            errors=tuple(json.loads(errors)),
+        )
+
+
+class _Full(Exception):
+    """The disk is full."""
+
+
+_NO_ROOM: Final = Refused("the disk is full: no new background job is taken until there is room")
+
+
+def _body(entry: Entry) -> tuple[int, int, Any]:
+    """When it ended, its checksum, its workload."""
+    return 0, crc32(entry.workload, crc32(entry.handle)), entry.workload
+
+
+_HOW: Final[dict[type, Callable[..., Any]]] = {
+    stores.Put: SqliteStore._put,
+    stores.Probe: SqliteStore._probe,
+    stores.Fetch: SqliteStore._fetch,
+    stores.Claim: SqliteStore._claim,
+    stores.ClaimDue: SqliteStore._claim_due,
+    stores.Finish: SqliteStore._finish,
+    stores.Amend: SqliteStore._amend,
+    stores.Postpone: SqliteStore._amend,
+    stores.Cancel: SqliteStore._cancel,
+    stores.Look: SqliteStore._look,
+    stores.LookKey: SqliteStore._look_key,
+    stores.LookUnique: SqliteStore._look_unique,
+    stores.ListJobs: SqliteStore._list,
+    stores.Revive: SqliteStore._revive,
+    stores.Purge: SqliteStore._purge,
+    stores.Sweep: SqliteStore._sweep,
+}

@@ -1,0 +1,245 @@
+"""A queue of which the store has the most, and memory a window.
+
+Rule 1: of each queue that the store keeps, only the head is in memory; what is behind it is counted in
+`Function.backlog`, and claimed when the window gets short. Rule 2: nothing here does I/O: requests to the store gather
+in `requests`, each with what is to be done with its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fleet.jobserver import stores
+from fleet.jobserver.broker import Broker
+from fleet.jobserver.job import PRIORITIES, Function, Job, Peer
+from fleet.jobserver.pending import Pending
+from fleet.jobserver.retries import Deaths
+from fleet.jobserver.stores import Backlog, Entry, Result, Spoiled
+from fleet.protocol import Data
+from fleet.settings import FunctionPolicy, ServerLimits
+
+NS: Final = 1_000_000_000
+LOOK_NS: Final = 10 * NS  # between two looks for jobs whose time comes, and for results that are kept no longer
+HORIZON_S: Final = 30  # jobs whose time comes so soon are in memory; more than one look ahead
+
+Then = Callable[[Any, int], None]  # with the store's answer, and the time
+
+
+class Kept:
+    """A job in memory that the store has too."""
+
+    __slots__ = ("claimed", "entry", "parts", "size")
+
+    def __init__(self, entry: Entry, *, claimed: bool) -> None:
+        self.entry = entry
+        self.claimed = claimed
+        self.parts: list[bytes] = []  # of the result, as they came
+        self.size = 0  # bytes
+
+    def add(self, data: Data, most: int) -> None:
+        """A part of the result; beyond `most` bytes in all nothing is kept."""
+        self.size += len(data)
+        if self.size <= most:
+            self.parts.append(bytes(data))
+
+
+class WindowBroker(Broker):
+    """A broker of which a store has the most.
+
+    Args:
+        policies: by function; "" is for all others.
+        chance: from [0, 1), for the jitter of retries.
+        new_handle, limits, job_retries, worker_wakeup: as `Broker`.
+    """
+
+    def __init__(
+        self,
+        new_handle: Callable[[], bytes],
+        limits: ServerLimits | None = None,
+        *,
+        policies: Mapping[str, FunctionPolicy] | None = None,
+        chance: Callable[[], float] = lambda: 0.5,
+        job_retries: int = -1,
+        worker_wakeup: int = 1,
+    ) -> None:
+        super().__init__(new_handle, limits, job_retries=job_retries, worker_wakeup=worker_wakeup)
+        self.requests: list[tuple[stores.Request, Then]] = []
+        self.stored = 0  # jobs that only the store has
+        self._policies = {name.encode(): policy for name, policy in (policies or {}).items()}
+        self._chance = chance
+        self._kept: dict[Job, Kept] = {}
+        self._outside: set[Job] = set()  # jobs in no queue, because the store was asked about them
+        self._looking: dict[Job, bool] = {}  # new jobs that a kept result may answer; whether in the background, too
+        self._claiming: set[tuple[Function, int]] = set()  # windows that are being filled
+        self._deaths = Deaths()
+        self._wall_offset_s = 0.0
+        self._look_at = 0  # ns
+
+    # -- what the shell does ----------------------------------------------------------------------------------
+
+    def recovered(self, backlogs: Mapping[bytes, Backlog], now: int) -> None:
+        """What the store had when it was opened."""
+        for name, backlog in backlogs.items():
+            function = self.functions.named(name)
+            function.backlog = backlog
+            self.stored += backlog.total
+            for priority in PRIORITIES:
+                self._refill(function, priority)
+
+    def tick(self, now: int, wall_s: float = 0.0) -> int | None:
+        self._wall_offset_s = wall_s - now / NS
+        if now >= self._look_at:
+            self._look_at = now + LOOK_NS
+            self._look_around(int(wall_s))
+        wait_ns = super().tick(now, wall_s)
+        until_look_ns = self._look_at - now
+        return until_look_ns if wait_ns is None else min(wait_ns, until_look_ns)
+
+    def _look_around(self, wall_s: int) -> None:
+        if self.stored:
+            for function in self.functions.values():
+                for priority in PRIORITIES:
+                    self._refill(function, priority)
+            due = stores.ClaimDue(wall_s + HORIZON_S, self.limits.window)
+            self._ask(due, self._claimed)
+        self._ask(stores.Sweep(wall_s, self.limits.results_bytes), ignore)
+
+    # -- the window -------------------------------------------------------------------------------------------
+
+    def _take(self, peer: Peer, now: int) -> Job | None:
+        job = super()._take(peer, now)
+        if job is not None and job.function.backlog:
+            self._refill(job.function, job.priority)
+        return job
+
+    def _refill(self, function: Function, priority: int) -> None:
+        """Fetch the head of a queue when its window gets short."""
+        backlog, place = function.backlog, (function, priority)
+        if backlog is None or not backlog.ready[priority] or place in self._claiming:
+            return
+        room = self.limits.window - len(function.queues[priority])
+        if room < self.limits.window // 2:
+            return
+        self._claiming.add(place)
+
+        def claimed(entries: list[Entry | Spoiled], now: int) -> None:
+            self._claiming.discard(place)
+            self._claimed(entries, now)
+
+        self._ask(stores.Claim(function.name, priority, room), claimed)
+
+    def _claimed(self, entries: list[Entry | Spoiled], now: int) -> None:
+        for entry in entries:
+            if isinstance(entry, Spoiled):
+                self._count(entry.entry, -1)
+            else:
+                self._materialized(entry, now)
+
+    def _materialized(self, entry: Entry, now: int) -> Job:
+        """The job of an entry that is claimed now, in memory and in its place."""
+        job = self.jobs.get(entry.handle)
+        if job is not None:
+            if job in self._outside and not job.pending:
+                self._claim_in_place(job, now)
+            return job
+        function = self.functions.named(entry.function)
+        self._count(entry, -1)
+        key = b"" if entry.key in function.uniques else entry.key
+        job = Job(entry.handle, function, entry.unique, key, entry.workload)
+        job.priority, job.reducer, job.background = entry.priority, entry.reducer, True
+        job.retries = entry.failures + entry.deaths
+        self._remember(job)
+        self._kept[job] = Kept(entry, claimed=True)
+        self._line_up(job, entry.run_at if entry.run_at > self._wall_s(now) else 0, now)
+        return job
+
+    def _leave_to_store(self, job: Job) -> None:
+        del self._kept[job]
+        self._withdraw(job)
+        self._forget(job)
+
+    def _claim_in_place(self, job: Job, now: int) -> None:
+        kept = self._kept[job]
+        kept.claimed = True
+        self._count(kept.entry, -1)
+        self._put_inside(job, kept.entry.run_at, now)
+
+    def _count(self, entry: Entry, by: int) -> None:
+        function = self.functions.named(entry.function)
+        if function.backlog is None:
+            function.backlog = Backlog()
+        function.backlog.count(entry, by)
+        self.stored += by
+
+    def _put_outside(self, job: Job) -> None:
+        if job not in self._outside:
+            self._outside.add(job)
+            job.function.waiting += 1
+
+    def _put_inside(self, job: Job, run_at: int, now: int) -> None:
+        self._outside.discard(job)
+        job.function.waiting -= 1
+        self._line_up(job, run_at, now)
+
+    def _withdraw(self, job: Job) -> None:
+        if job in self._outside:
+            self._outside.discard(job)
+            job.function.waiting -= 1
+        else:
+            super()._withdraw(job)
+            self._refill(job.function, job.priority)
+
+    def _cancel_stored(self, handle: bytes, now: int) -> Pending[bool]:
+        pending: Pending[bool] = Pending()
+        wall_s = self._wall_s(now)
+
+        def cancelled(entry: Entry | None, now: int) -> None:
+            if entry:
+                self._count(entry, -1)
+            pending.settle(entry is not None)
+
+        keep_s = self._policy(None).keep_s
+        self._ask(stores.Cancel(handle, wall_s, wall_s + keep_s if keep_s else 0), cancelled)
+        return pending
+
+    # -- looking ----------------------------------------------------------------------------------------------
+
+    def find(self, handle: bytes) -> Job | Pending[Job | None] | None:
+        if handle in self.jobs or not self.stored:
+            return super().find(handle)
+        return self._look(stores.Look(handle))
+
+    def find_unique(self, unique: bytes) -> Job | Pending[Job | None] | None:
+        found = super().find_unique(unique)
+        return found if found or not (self.stored and unique) else self._look(stores.LookKey(unique))
+
+    def _look(self, request: stores.Look | stores.LookKey) -> Pending[Job | None]:
+        pending: Pending[Job | None] = Pending()
+        self._ask(request, lambda found, now: pending.settle(self._likeness(found)))
+        return pending
+
+    def _likeness(self, found: Entry | Result | None) -> Job | None:
+        """A job to be looked at, that is in no queue."""
+        if not isinstance(found, Entry):
+            return None
+        return Job(found.handle, self.functions.named(found.function), found.unique, b"", b"")
+
+    # -- small ------------------------------------------------------------------------------------------------
+
+    def _ask(self, request: stores.Request, then: Then) -> None:
+        self.requests.append((request, then))
+
+    def _policy(self, function: Function | None) -> FunctionPolicy:
+        found = self._policies.get(function.name) if function else None
+        return found or self._policies.get(b"") or _DEFAULT
+
+    def _wall_s(self, now: int) -> int:
+        return int(now / NS + self._wall_offset_s)
+
+
+_DEFAULT: Final = FunctionPolicy()
+
+
+def ignore(answer: Any, now: int) -> None:
+    pass

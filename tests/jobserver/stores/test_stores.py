@@ -1,0 +1,224 @@
+"""What every store promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.errors import UsageError
+from fleet.jobserver import stores
+from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Result, Store, Stored
+from fleet.jobserver.stores.choice import opener
+from fleet.jobserver.stores.memory import MemoryStore
+from fleet.jobserver.stores.sqlite import SqliteStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "jobs")
+    assert opened.recover() == {}
+    yield opened
+    opened.close()
+
+
+def entry(number: int, function: bytes = b"f", **how: Any) -> Entry:
+    return Entry(b"H:%d" % number, function, how.pop("workload", b"work %d" % number), **how)
+
+
+def ask(store: Store, request: stores.Request) -> Any:
+    (answer,) = store.carry_out([request])
+    return answer
+
+
+def put(store: Store, *entries: Entry, claim: bool = False) -> None:
+    assert store.carry_out([stores.Put(entry, claim) for entry in entries]) == [Stored()] * len(entries)
+
+
+def finish(
+    entry: Entry, end: End = End.COMPLETED, data: bytes = b"done", ended: int = 100, keep: int = 200
+) -> stores.Finish:
+    result = Result(entry.handle, entry.function, entry.key, end, data, ended)
+    return stores.Finish(result, keep, entry if end is End.DEAD else None)
+
+
+def test_what_was_put_is_claimed_once_in_the_order_of_its_queue(store: Store) -> None:
+    first, second, other, high = entry(1), entry(2), entry(3, b"g"), entry(4, priority=0)
+    put(store, first, second, other, high)
+    assert ask(store, stores.Claim(b"f", 1, 1)) == [first]
+    assert ask(store, stores.Claim(b"f", 1, 10)) == [second]
+    assert ask(store, stores.Claim(b"f", 1, 10)) == []
+    assert ask(store, stores.Claim(b"f", 0, 10)) == [high]
+    assert ask(store, stores.Claim(b"unknown", 1, 10)) == []
+
+
+def test_a_job_put_with_a_claim_is_not_to_be_had_again(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    put(store, entry(2))
+    assert ask(store, stores.Claim(b"f", 1, 10)) == [entry(2)]
+
+
+def test_everything_of_an_entry_comes_back(store: Store) -> None:
+    full = entry(
+        *(1, b"\xff\x00".replace(b"\0", b"\x01")),
+        workload=b"a\0b",
+        unique=b"\x01u",
+        key=b"\0digest",
+        priority=2,
+        reducer=b"r",
+        submitted=7,
+        run_at=0,
+        expires=9,
+        max_attempts=3,
+        failures=1,
+        deaths=2,
+        errors=("o\u00e4h", "no"),
+    )
+    put(store, full)
+    assert ask(store, stores.Claim(full.function, 2, 1)) == [full]
+
+
+def test_a_live_key_is_taken_and_free_again_when_its_job_has_ended(store: Store) -> None:
+    put(store, entry(1, key=b"k"))
+    assert ask(store, stores.Put(entry(2, key=b"k"))) == Exists(b"H:1")
+    put(store, entry(3, b"g", key=b"k"), entry(4), entry(5))
+    assert ask(store, finish(entry(1, key=b"k"))) is True
+    put(store, entry(6, key=b"k"))
+
+
+def test_a_job_is_probed_for_by_its_key_and_fetched_by_its_handle(store: Store) -> None:
+    put(store, entry(1, key=b"k"), entry(2))
+    assert ask(store, stores.Probe(b"f", b"other")) is None
+    assert ask(store, stores.Probe(b"g", b"k")) is None
+    assert ask(store, stores.Probe(b"f", b"k")) == entry(1, key=b"k")
+    assert ask(store, stores.Fetch(b"H:2")) == entry(2)
+    assert ask(store, stores.Fetch(b"H:none")) is None
+    assert ask(store, stores.Claim(b"f", 1, 10)) == []
+
+
+def test_jobs_for_later_are_claimed_by_their_time(store: Store) -> None:
+    late, early = entry(1, run_at=30), entry(2, run_at=20)
+    put(store, late, early, entry(3, run_at=40))
+    assert ask(store, stores.Claim(b"f", 1, 10)) == []
+    assert ask(store, stores.ClaimDue(10, 10)) == []
+    assert ask(store, stores.ClaimDue(30, 1)) == [early]
+    assert ask(store, stores.ClaimDue(30, 10)) == [late]
+
+
+def test_a_job_that_ended_is_forgotten_and_its_result_is_kept(store: Store) -> None:
+    put(store, entry(1, key=b"k"), claim=True)
+    assert ask(store, stores.Look(b"H:1")) == replace(
+        entry(1, key=b"k"), workload=ask(store, stores.Look(b"H:1")).workload
+    )
+    assert ask(store, finish(entry(1, key=b"k"), data=b"\0result")) is True
+    assert ask(store, finish(entry(1, key=b"k"))) is False
+    result = Result(b"H:1", b"f", b"k", End.COMPLETED, b"\0result", 100)
+    assert ask(store, stores.Look(b"H:1")) == result
+    assert ask(store, stores.LookUnique(b"f", b"k", 100)) == result
+    assert ask(store, stores.LookUnique(b"f", b"k", 101)) is None
+    assert ask(store, stores.LookUnique(b"g", b"k", 0)) is None
+    assert ask(store, stores.Look(b"H:none")) is None
+
+
+def test_a_result_that_nobody_wants_is_not_kept(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    assert ask(store, finish(entry(1), keep=0)) is True
+    assert ask(store, stores.Look(b"H:1")) is None
+
+
+def test_a_claimed_job_may_change_and_stays_claimed(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    assert ask(store, stores.Amend(entry(1, deaths=1, errors=("oh",)))) is None
+    assert ask(store, stores.Claim(b"f", 1, 10)) == []
+    looked = ask(store, stores.Look(b"H:1"))
+    assert (looked.deaths, looked.errors) == (1, ("oh",))
+
+
+def test_a_postponed_job_is_claimed_again_when_it_is_due(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    again = entry(1, failures=1, run_at=50)
+    assert ask(store, stores.Postpone(again)) is None
+    assert ask(store, stores.Claim(b"f", 1, 10)) == []
+    assert ask(store, stores.ClaimDue(50, 10)) == [again]
+    assert ask(store, stores.ClaimDue(50, 10)) == []
+
+
+def test_only_unclaimed_jobs_are_cancelled(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    put(store, entry(2))
+    assert ask(store, stores.Cancel(b"H:1", 100, 200)) is None
+    assert ask(store, stores.Cancel(b"H:none", 100, 200)) is None
+    assert ask(store, stores.Cancel(b"H:2", 100, 200)).handle == b"H:2"
+    assert ask(store, stores.Look(b"H:2")).end is End.CANCELLED
+    assert ask(store, stores.Claim(b"f", 1, 10)) == []
+
+
+def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
+    dead = [entry(n, key=b"k%d" % n, failures=3, errors=("why",)) for n in (1, 2, 3)]
+    put(store, *dead, claim=True)
+    store.carry_out([finish(each, End.DEAD, b"why") for each in dead])
+    listed = [Listed(replace(each, workload=b""), 6, 100) for each in dead]
+    assert ask(store, stores.ListJobs(dead=True)) == listed
+    assert ask(store, stores.ListJobs(dead=True, after=b"H:1", limit=1)) == listed[1:2]
+    assert ask(store, stores.ListJobs(dead=True, function=b"g")) == []
+    assert ask(store, stores.Look(b"H:1")).end is End.DEAD
+    put(store, entry(9, key=b"k2"))
+    assert [revived.handle for revived in ask(store, stores.Revive((b"H:1", b"H:2", b"H:none")))] == [b"H:1"]
+    claimed = ask(store, stores.Claim(b"f", 1, 10))
+    assert claimed == [entry(9, key=b"k2"), replace(dead[0], failures=0)]
+    assert ask(store, stores.Purge(None, b"g")) == 0
+    assert ask(store, stores.Purge((b"H:3",))) == 1
+    assert ask(store, stores.Purge(None)) == 1
+    assert ask(store, stores.ListJobs(dead=True)) == []
+
+
+def test_live_jobs_are_listed_without_their_workloads(store: Store) -> None:
+    put(store, entry(1), entry(2, b"g"), entry(3))
+    assert [row.entry.handle for row in ask(store, stores.ListJobs())] == [b"H:1", b"H:2", b"H:3"]
+    assert ask(store, stores.ListJobs(function=b"f", after=b"H:1")) == [Listed(entry(3, workload=b""), 6, 0)]
+
+
+def test_a_live_job_is_found_by_its_key_in_any_function(store: Store) -> None:
+    put(store, entry(1, b"g", key=b"k"))
+    assert ask(store, stores.LookKey(b"k")).handle == b"H:1"
+    assert ask(store, stores.LookKey(b"other")) is None
+
+
+def test_results_go_when_their_time_is_over_and_the_oldest_when_there_are_too_many(store: Store) -> None:
+    for number in range(6):
+        put(store, entry(number), claim=True)
+        ask(store, finish(entry(number), data=bytes(100), ended=number, keep=1000 - number))
+    ask(store, stores.Sweep(996, 10_000))
+    assert [ask(store, stores.Look(b"H:%d" % n)) is not None for n in range(6)] == [True] * 4 + [False] * 2
+    ask(store, stores.Sweep(0, 0))
+    assert not any(ask(store, stores.Look(b"H:%d" % n)) for n in range(6))
+
+
+@pytest.mark.parametrize("text", ["", "redis", "sqlite", "sqlite:", "memory:x"])
+def test_a_text_that_names_no_store_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no store; write memory, or sqlite:PATH"):
+        opener(text)
+
+
+def test_a_text_names_a_store(tmp_path: Path) -> None:
+    assert isinstance(opener("memory")(), MemoryStore)
+    store = opener(f"sqlite:{tmp_path}/deep/down/jobs")()
+    assert str(store.facts()["store"]).endswith("deep/down/jobs")
+    store.close()
+
+
+def test_a_sqlite_store_is_found_again_with_nothing_claimed(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "jobs")
+    store.recover()
+    put(store, entry(1), claim=True)
+    put(store, entry(2, priority=0), entry(3, run_at=9), entry(4))
+    ask(store, finish(entry(4)))
+    store.close()
+    again = SqliteStore(tmp_path / "jobs")
+    assert again.recover() == {b"f": Backlog([1, 1, 0], 1)}
+    assert ask(again, stores.Claim(b"f", 1, 10)) == [entry(1)]
+    assert ask(again, stores.Look(b"H:4")).data == b"done"
+    again.close()

@@ -1,0 +1,476 @@
+"""The queue with a store behind it, without a disk: what is acknowledged, when, and what becomes of it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule
+
+from fleet.backoff import Backoff
+from fleet.jobserver import stores
+from fleet.jobserver.durable import DurableBroker
+from fleet.jobserver.job import Job, Peer
+from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.stores import End, Entry, Refused, Result
+from fleet.jobserver.stores.memory import MemoryStore
+from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
+from fleet.settings import FunctionPolicy, ServerLimits
+from tests.jobserver.test_broker import SECOND, BrokerMachine, Recorder, grabbed, peer
+
+QUICK = Backoff(first_s=1.0, cap_s=1.0)
+
+
+class House:
+    """A broker, its store, and what was acknowledged."""
+
+    def __init__(self, *, window: int = 1000, **policy: Any) -> None:
+        numbers = itertools.count(1)
+        self.store: Any = MemoryStore()
+        self.broker = DurableBroker(
+            lambda: b"H:test:%d" % next(numbers),
+            ServerLimits(window=window),
+            policies={"": FunctionPolicy(backoff=QUICK, **policy)},
+        )
+        self.now = 0
+        self.client: Recorder = peer(self.broker)
+
+    def commit(self) -> None:
+        """Have the store do all it was asked for."""
+        while self.broker.requests:
+            batch, self.broker.requests = self.broker.requests, []
+            answers = self.store.carry_out([request for request, _ in batch])
+            for (_, then), answer in zip(batch, answers, strict=True):
+                then(answer, self.now)
+
+    def submit(self, unique: bytes = b"", workload: bytes = b"w", name: bytes = b"f", **how: Any) -> Ack:
+        how.setdefault("background", True)
+        return Ack(self.broker.submit(how.pop("peer", self.client), name, unique, workload, self.now, **how))
+
+    def worker(self, *names: bytes) -> Recorder:
+        return peer(self.broker, *names or (b"f",))
+
+    def finish(self, worker: Peer, job: Job, kind: int = WORK_COMPLETE, data: bytes = b"done") -> None:
+        assert self.broker.work(worker, kind, job.handle, data, self.now)
+        self.commit()
+
+    def wait(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+        self.broker.tick(self.now, self.now / SECOND)
+        self.commit()
+
+    def look(self, handle: bytes) -> Any:
+        return self.store.carry_out([stores.Look(handle)])[0]
+
+    def dead(self) -> list[stores.Listed]:
+        found: list[stores.Listed] = self.store.carry_out([stores.ListJobs(dead=True)])[0]
+        return found
+
+    def restart(self) -> House:
+        """The same store with a new broker, as after a crash."""
+        fresh = House(window=self.broker.limits.window)
+        fresh.store = Reopened(self.store)
+        fresh.broker.recovered(fresh.store.recover(), 0)
+        fresh.commit()
+        return fresh
+
+
+class Reopened:
+    """A memory store as it would be found on disk: nothing in it is claimed."""
+
+    def __init__(self, before: MemoryStore) -> None:
+        self._store = MemoryStore()
+        self._entries = [before._jobs[handle] for handle in before._jobs]
+
+    def recover(self) -> dict[bytes, stores.Backlog]:
+        backlogs: dict[bytes, stores.Backlog] = {}
+        for entry in self._entries:
+            self._store.carry_out([stores.Put(entry)])
+            backlogs.setdefault(entry.function, stores.Backlog()).count(entry, 1)
+        return backlogs
+
+    def carry_out(self, batch: list[stores.Request]) -> list[Any]:
+        return self._store.carry_out(batch)
+
+
+class Ack:
+    """What a client is told of its submit."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.told: bytes | Refusal | None = None
+        if job.pending:
+            job.pending.then(self._tell)
+        else:
+            self.told = job.handle
+
+    def _tell(self, told: bytes | Refusal) -> None:
+        self.told = told
+
+    @property
+    def is_told(self) -> bool:
+        return self.told is not None
+
+    @property
+    def handle(self) -> bytes:
+        assert isinstance(self.told, bytes)
+        return self.told
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+# -- submits ----------------------------------------------------------------------------------------------------
+
+
+def test_a_background_job_is_acknowledged_and_runs_only_once_it_is_kept(house: House) -> None:
+    worker = house.worker()
+    house.broker.sleep(worker, 0)
+    ack = house.submit()
+    assert not ack.is_told
+    assert worker.noops == 0
+    assert house.broker.grab(worker, 0) is None
+    house.broker.sleep(worker, 0)
+    house.commit()
+    assert ack.handle == ack.job.handle
+    assert worker.noops == 1
+    assert grabbed(house.broker, worker) is ack.job
+
+
+def test_a_foreground_job_never_meets_the_store(house: House) -> None:
+    ack = house.submit(b"u", background=False)
+    assert ack.told == ack.job.handle
+    worker = house.worker()
+    house.finish(worker, grabbed(house.broker, worker))
+    assert all(isinstance(request, stores.Sweep) for request, _ in house.broker.requests)
+
+
+def test_a_job_that_the_store_has_no_room_for_is_refused(house: House) -> None:
+    class Full(MemoryStore):
+        def carry_out(self, batch: Any) -> list[Any]:
+            return [
+                Refused("the disk is full") if isinstance(r, stores.Put) else super(Full, self).carry_out([r])[0]
+                for r in batch
+            ]
+
+    house.store = Full()
+    ack = house.submit(b"u")
+    waiting = house.submit(b"u", background=False)
+    house.commit()
+    assert isinstance(ack.told, Refusal)
+    assert ack.told.args == (b"QUEUE_ERROR", b"the disk is full")
+    assert isinstance(waiting.told, Refusal)
+    alone = house.submit(b"v")
+    house.commit()
+    assert isinstance(alone.told, Refusal)
+    assert not alone.job.listeners
+    assert alone.job.handle not in house.broker.jobs
+
+
+def test_equal_uniques_are_one_job_also_while_the_store_is_at_it(house: House) -> None:
+    first, second = house.submit(b"u"), house.submit(b"u")
+    assert second.told is None
+    house.commit()
+    assert first.told == second.told == house.submit(b"u").told
+
+
+def test_f20_a_background_submit_makes_a_foreground_job_durable_before_it_is_acknowledged(house: House) -> None:
+    waiting = peer(house.broker)
+    house.submit(b"u", background=False, peer=waiting)
+    worker = house.worker()
+    job = grabbed(house.broker, worker)
+    ack = house.submit(b"u")
+    assert not ack.is_told
+    house.broker.leave(waiting, 0)
+    house.commit()
+    assert ack.handle == job.handle
+    assert isinstance(house.look(job.handle), Entry)
+    house.finish(worker, job)
+    assert house.look(job.handle).data == b"done"
+
+
+def test_a_promoted_job_that_the_store_refuses_stays_in_the_foreground(house: House) -> None:
+    house.submit(b"u", background=False)
+    ack = house.submit(b"u")
+    ((request, then),) = house.broker.requests
+    assert isinstance(request, stores.Put)
+    house.broker.requests.clear()
+    then(Refused("no room"), 0)
+    assert isinstance(ack.told, Refusal)
+    worker = house.worker()
+    house.finish(worker, grabbed(house.broker, worker))
+    assert house.client.heard[-1][0] == WORK_COMPLETE
+
+
+# -- the window -------------------------------------------------------------------------------------------------
+
+
+def test_of_a_long_queue_only_the_head_is_in_memory_and_its_order_is_kept() -> None:
+    house = House(window=4)
+    acks = [house.submit(workload=b"%d" % n) for n in range(50)]
+    house.commit()
+    assert all(ack.told for ack in acks)
+    assert len(house.broker.jobs) == 4
+    assert house.broker.functions[b"f"].jobs == 50
+    worker = house.worker()
+    done = []
+    for _ in range(50):
+        job = grabbed(house.broker, worker)
+        done.append(int(bytes(job.workload)))
+        house.finish(worker, job)
+        assert len(house.broker.jobs) <= 5
+    assert done == list(range(50))
+    assert house.broker.functions[b"f"].jobs == house.broker.stored == 0
+
+
+def test_a_submit_onto_a_job_that_only_the_store_has_finds_it() -> None:
+    house = House(window=1)
+    acks = [house.submit(b"u%d" % n) for n in range(5)]
+    house.commit()
+    again = house.submit(b"u4")
+    house.commit()
+    assert again.told == acks[4].told
+    assert house.broker.stored == 4
+    waiting = house.submit(b"u3", background=False)
+    assert waiting.told is None
+    house.commit()
+    assert waiting.told == acks[3].told
+    assert house.broker.stored == 3
+    fresh = house.submit(b"new", background=False)
+    house.commit()
+    assert fresh.told == fresh.job.handle
+
+
+def test_status_and_cancel_reach_what_only_the_store_has() -> None:
+    house = House(window=1)
+    acks = [house.submit(b"u%d" % n) for n in range(3)]
+    house.commit()
+    found: list[Job | None] = []
+    for asked in (house.broker.find(acks[2].handle), house.broker.find(b"H:none"), house.broker.find_unique(b"u2")):
+        asked.then(found.append)  # type: ignore[union-attr]
+    cancelled: list[bool] = []
+    for handle in (acks[2].handle, acks[2].handle):
+        house.broker.cancel(handle, 0).then(cancelled.append)  # type: ignore[union-attr]
+    house.commit()
+    assert [job and job.handle for job in found] == [acks[2].handle, None, acks[2].handle]
+    assert cancelled == [True, False]
+    assert house.broker.stored == 1
+    assert house.look(acks[2].handle).end is End.CANCELLED
+
+
+def test_a_job_for_later_comes_on_time_from_memory_and_from_the_store(house: House) -> None:
+    house.wait(1000)
+    soon, late = house.submit(epoch_s=1010), house.submit(epoch_s=2000)
+    house.commit()
+    assert (house.broker.stored, house.broker.functions[b"f"].jobs) == (1, 2)
+    worker = house.worker()
+    house.wait(10)
+    house.finish(worker, grabbed(house.broker, worker))
+    house.wait(980)
+    house.wait(10)
+    assert grabbed(house.broker, worker).handle == late.handle
+    assert isinstance(house.look(soon.handle), Result)
+
+
+def test_after_a_restart_everything_that_was_acknowledged_is_there_once() -> None:
+    house = House(window=3)
+    acks = [house.submit(b"u%d" % n, workload=b"%d" % n) for n in range(10)]
+    house.submit(b"foreground", background=False)
+    house.commit()
+    worker = house.worker()
+    first, _ = grabbed(house.broker, worker), grabbed(house.broker, worker)
+    house.finish(worker, first)
+    again = house.restart()
+    worker = again.worker()
+    done = []
+    while job := again.broker.grab(worker, 0):
+        done.append(job.handle)
+        again.finish(worker, job)
+    assert done == [ack.handle for ack in acks[1:]]
+
+
+# -- ends -------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_is_kept_with_its_parts(house: House) -> None:
+    ack = house.submit(b"u")
+    house.commit()
+    worker = house.worker()
+    job = grabbed(house.broker, worker)
+    house.finish(worker, job, WORK_DATA, b"one ")
+    house.finish(worker, job, WORK_COMPLETE, b"two")
+    assert house.look(ack.handle) == Result(ack.handle, b"f", b"u", End.COMPLETED, b"one two", 0)
+    house.wait(3601)
+    assert house.look(ack.handle) is None
+
+
+def test_a_failure_is_final_where_nobody_asked_for_retries(house: House) -> None:
+    ack = house.submit()
+    house.commit()
+    worker = house.worker()
+    house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
+    assert (house.look(ack.handle).end, house.look(ack.handle).data) == (End.FAILED, b"ValueError: no")
+    assert not house.dead()
+
+
+def test_a_failing_job_is_tried_again_after_a_pause_and_then_is_dead() -> None:
+    house = House(attempts=3, hopeless=("BadImage: corrupt",))
+    ack = house.submit(b"u")
+    waiting = house.submit(b"u", background=False)
+    house.commit()
+    worker = house.worker()
+    for attempt in range(3):
+        assert house.client.heard == []
+        house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"attempt %d" % attempt)
+        assert house.broker.grab(worker, house.now) is None
+        house.wait(1.5)
+    assert waiting.told == ack.told
+    assert [news[0] for news in house.client.heard] == [WORK_EXCEPTION]
+    ((entry, _, _),) = house.dead()
+    assert entry.handle == ack.handle
+    assert entry.errors == ("attempt 0", "attempt 1", "attempt 2")
+    hopeless = house.submit()
+    house.commit()
+    house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"BadImage: corrupt: it ends early")
+    assert house.look(hopeless.handle).end is End.FAILED
+
+
+def test_f22_a_job_whose_worker_died_is_ready_at_once_and_f23_the_third_death_is_the_last(house: House) -> None:
+    ack = house.submit()
+    house.commit()
+    others = [house.worker() for _ in range(9)]
+    for deaths in range(1, 4):
+        worker = house.worker()
+        assert grabbed(house.broker, worker).handle == ack.handle
+        house.broker.leave(worker, house.now)
+        house.commit()
+        if deaths < 3:
+            assert house.look(ack.handle).deaths == deaths
+        house.wait(3)
+    assert house.look(ack.handle).end is End.DEAD
+    ((entry, _, _),) = house.dead()
+    assert len(entry.errors) == 3
+    assert house.broker.grab(others[0], house.now) is None
+
+
+def test_f32_when_most_workers_die_at_once_no_job_is_blamed(house: House) -> None:
+    acks = [house.submit() for _ in range(4)]
+    house.commit()
+    workers = [house.worker() for _ in range(4)]
+    for worker in workers:
+        grabbed(house.broker, worker)
+    for worker in workers:
+        house.broker.leave(worker, house.now)
+    house.commit()
+    assert [house.look(ack.handle).deaths for ack in acks] == [0, 0, 0, 0]
+
+
+def test_a_poison_job_that_kills_worker_after_worker_is_blamed_even_if_there_are_few(house: House) -> None:
+    ack = house.submit()
+    house.commit()
+    for _ in range(3):
+        worker = house.worker()
+        grabbed(house.broker, worker)
+        house.broker.leave(worker, house.now)
+        house.commit()
+    assert house.look(ack.handle).end is End.DEAD
+
+
+def test_a_cancelled_job_ends_once_for_everybody(house: House) -> None:
+    ack = house.submit(b"u")
+    house.submit(b"u", background=False)
+    house.commit()
+    worker = house.worker()
+    job = grabbed(house.broker, worker)
+    assert house.broker.cancel(ack.handle, 0)
+    house.finish(worker, job)
+    assert [news[0] for news in house.client.heard] == [WORK_FAIL]
+    assert house.look(ack.handle).end is End.CANCELLED
+
+
+def test_a_fresh_result_answers_a_submit_with_its_unique() -> None:
+    house = House(cache_s=60)
+    ack = house.submit(b"u")
+    house.commit()
+    worker = house.worker()
+    house.finish(worker, grabbed(house.broker, worker), WORK_COMPLETE, b"thumb")
+    cached, background = house.submit(b"u", background=False), house.submit(b"u")
+    house.commit()
+    assert cached.told == background.told == ack.told
+    assert house.client.heard == [(WORK_COMPLETE, ack.handle, b"thumb")]
+    house.wait(61)
+    stale = house.submit(b"u", background=False)
+    house.commit()
+    assert stale.told == stale.job.handle
+    assert grabbed(house.broker, worker).handle == stale.handle
+
+
+# -- the machine ------------------------------------------------------------------------------------------------
+
+
+class DurableMachine(BrokerMachine):
+    """As the broker's, with a store that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        house = House(window=3, attempts=2)
+        house.broker.limits = ServerLimits(window=3, jobs_per_worker=3)
+        house.broker._job_retries = 3
+        self.house = house
+        self.broker = house.broker
+        self.acks: list[Ack] = []
+
+    @rule(count=st.integers(1, 3))
+    def commit(self, count: int) -> None:
+        self.house.now = self.now
+        for _ in range(count):
+            batch, self.house.broker.requests = self.house.broker.requests[:1], self.house.broker.requests[1:]
+            answers = self.house.store.carry_out([request for request, _ in batch])
+            for (_, then), answer in zip(batch, answers, strict=True):
+                then(answer, self.now)
+
+    @invariant()
+    def every_live_job_is_in_exactly_one_place(self) -> None:
+        broker = self.house.broker
+        queued = [job for f in broker.functions.values() for queue in f.queues for job in queue.values()]
+        held = [job for peer in broker.peers for job in peer.holding.values()]
+        later = [job for job in broker.jobs.values() if job in broker._later]
+        outside = list(broker._outside)
+        assert sorted(j.handle for j in queued + held + later + outside) == sorted(broker.jobs)
+        for function in broker.functions.values():
+            assert function.waiting == sum(job.function is function for job in later + outside)
+            assert function.backlog is None or min(*function.backlog.ready, function.backlog.waiting) >= 0
+
+    @invariant()
+    def background_jobs_end_only_by_a_result_or_after_all_their_retries(self) -> None:
+        """What the store has is compared at the end."""
+
+    @invariant()
+    def every_one_hears_of_an_end_once_for_each_submit(self) -> None:
+        """Retries change when: see the tests above."""
+
+    @invariant()
+    def queued_jobs_are_wanted(self) -> None:
+        jobs = self.broker.jobs.values()
+        assert all(job.worker or job.background or job.listeners or job.pending for job in jobs)
+
+    def teardown(self) -> None:
+        self.house.now = self.now
+        self.house.commit()
+        broker, store = self.house.broker, self.house.store
+        kept = set(store._jobs)
+        in_memory = {job.handle for job in broker._kept}
+        assert in_memory <= kept
+        backlog = sum(f.backlog.total for f in broker.functions.values() if f.backlog)
+        assert backlog == broker.stored == len(kept) - len(in_memory)
+        unclaimed = len(store._waiting) + sum(map(len, store._ready.values()))
+        assert unclaimed == backlog
+
+
+TestDurableMachine = DurableMachine.TestCase
+TestDurableMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
