@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # processor's cache between the copy in and the copy out; see docs/performance.md.
 SEND_BUFFER_BYTES: Final = 192 * 1024
 GUESSING_PAUSE_S: Final = 0.1
+PROBE_S: Final = 1.0  # for a reset to come back from a peer that has left
 
 Speak = Callable[[Hub, str, bool], Wire]
 
@@ -166,7 +167,16 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Half-closed: the answers still owed are sent before the connection is closed."""
         self._ended = True
+        if self.wire.owed:
+            self._probe()
+            asyncio.get_running_loop().call_later(PROBE_S, self._probe)
         return self.wire.owed
+
+    def _probe(self) -> None:
+        """A peer that has left answers the first bytes with a reset, on which the next ones fail."""
+        if not self.transport.is_closing():
+            self.wire.probe()
+            self._server.turn(time.monotonic_ns())
 
     def cut(self, code: str, reason: str) -> None:
         """End it with a word to the peer."""

@@ -152,6 +152,12 @@ class Wire(Peer):
         """The connection would be missed by nobody."""
         return not (self.functions or self.holding or self.listening or self._blanks)
 
+    def probe(self) -> None:
+        """The peer stopped sending: has it left, or does it wait? Only one that waits lets words without meaning pass.
+
+        Not every protocol has such words.
+        """
+
     def cut(self, code: bytes, text: bytes) -> None:
         """The shell ends the connection; the peer is told why, if its protocol has a way to say it."""
         self.closing = True

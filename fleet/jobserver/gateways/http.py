@@ -46,6 +46,8 @@ ALWAYS: Final = (
     (b"X-Content-Type-Options", b"nosniff"),  # a browser must not take a result for a page
 )
 
+CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+
 FULL: Final = (b"QUEUE_ERROR", b"TOO_MANY_FUNCTIONS")  # refusals that may pass
 CUT_STATUS: Final = {b"TOO_SLOW": HTTPStatus.REQUEST_TIMEOUT}
 # An exception of this kind says that what was sent is wrong: BadImage, BadSpec, or one of your own.
@@ -135,6 +137,11 @@ class Http(Wire):
     def behind(self) -> bool:
         return self._behind
 
+    def probe(self) -> None:
+        """By a second "100 Continue", which a client of HTTP/1.1 must let pass."""
+        if self._http.our_state is h11.SEND_RESPONSE and self._http.their_http_version == b"1.1":
+            self._send(CONTINUE)
+
     def cut(self, code: bytes, text: bytes) -> None:
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             status = CUT_STATUS.get(code, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -169,7 +176,7 @@ class Http(Wire):
         if isinstance(self._asked, Refused):
             self._refuse(self._asked)
         elif self._http.they_are_waiting_for_100_continue and self._asked:
-            self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+            self._send(CONTINUE)
 
     def _take(self, event: object, now: int) -> None:
         try:
