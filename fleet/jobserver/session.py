@@ -24,6 +24,9 @@ EPOCH_MOST = 2**63 - 1
 
 _NUMBER = re.compile(rb"-?[0-9.]{1,20}")  # some workers count in fractions
 
+NO_JOB = encode(RES, packets.NO_JOB)
+NOOP = encode(RES, packets.NOOP)
+
 Handler = Callable[["Session", tuple[Data, ...], int], None]
 
 
@@ -105,9 +108,15 @@ class Session(Wire):
 
     def send_data(self, kind: int, *args: bytes, data: Data) -> None:
         """A packet whose last argument may be large."""
-        self.outbox.append(encode_head(RES, kind, *args, data_bytes=len(data)))
-        if data:
-            self.outbox.append(data)
+        if len(data) <= JOIN_BYTES:
+            self.outbox.append(encode(RES, kind, *args, data))
+        else:
+            self.outbox += encode_head(RES, kind, *args, data_bytes=len(data)), data
+        self.hub.dirty[self] = None
+
+    def send_ready(self, packet: bytes) -> None:
+        """A packet that is always the same."""
+        self.outbox.append(packet)
         self.hub.dirty[self] = None
 
     def created(self, job: Job) -> None:
@@ -124,7 +133,7 @@ class Session(Wire):
             self.send(packets.JOB_CREATED, handle)
 
     def wake(self) -> None:
-        self.send(packets.NOOP)
+        self.send_ready(NOOP)
 
     def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
         self.send(packets.WORK_STATUS, job.handle, numerator, denominator)
@@ -200,14 +209,14 @@ def _grab_job(session: Session, args: tuple[Data, ...], now: int) -> None:
     if job := session.broker.grab(session, now):
         session.send_data(packets.JOB_ASSIGN, job.handle, job.function.name, data=job.workload)
     else:
-        session.send(packets.NO_JOB)
+        session.send_ready(NO_JOB)
 
 
 def _grab_job_uniq(session: Session, args: tuple[Data, ...], now: int) -> None:
     if job := session.broker.grab(session, now):
         session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
     else:
-        session.send(packets.NO_JOB)
+        session.send_ready(NO_JOB)
 
 
 def _grab_job_all(session: Session, args: tuple[Data, ...], now: int) -> None:
@@ -219,7 +228,7 @@ def _grab_job_all(session: Session, args: tuple[Data, ...], now: int) -> None:
     elif job:
         session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
     else:
-        session.send(packets.NO_JOB)
+        session.send_ready(NO_JOB)
 
 
 def _work(kind: int, not_found: bytes) -> Handler:

@@ -16,6 +16,11 @@ from fleet.protocol.packets import HEADER, HEADER_BYTES, SHAPES, TEXT, Data, Pac
 LARGE_BYTES: Final = 32 * 1024  # a body with more than this still to come is received in place
 FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four times that when it is full, and so on
 
+# Half of the time of `Packet(...)`, whose __new__ is written in Python.
+new_packet: Final = tuple.__new__
+
+unpack_header: Final = HEADER.unpack_from
+
 Allocate = Callable[[int], bytearray | memoryview]
 
 
@@ -64,8 +69,9 @@ class Decoder:
             took = self._body.take(memoryview(data))
             yield from self.filled(0)
             data = memoryview(data)[took:]
-        held = self._held + data if self._held else bytes(data)
-        self._held = b""
+        held = bytes(data)
+        if self._held:
+            held, self._held = self._held + held, b""
         at, end = 0, len(held)
         while at < end:
             if held[at]:
@@ -77,7 +83,9 @@ class Decoder:
                 continue
             if end - at < HEADER_BYTES:
                 break
-            kind, size = self._header(held, at)
+            magic, kind, size = unpack_header(held, at)
+            if magic != self._magic or kind not in SHAPES or size > self._body_bytes:
+                raise self._refusal(magic, kind, size)
             start = at + HEADER_BYTES
             if end - start < size:
                 if size - (end - start) > LARGE_BYTES:
@@ -86,19 +94,17 @@ class Decoder:
                     return
                 break
             at = start + size
-            yield Packet(kind, split_body(kind, held[start:at]))
-        self._held = held[at:]
+            yield new_packet(Packet, (kind, split_body(kind, held[start:at])))
+        if at < end:
+            self._held = held[at:]
 
-    def _header(self, held: bytes, at: int) -> tuple[int, int]:
-        """The type and body size of the packet at `at`, both good."""
-        magic, kind, size = HEADER.unpack_from(held, at)
+    def _refusal(self, magic: bytes, kind: int, size: int) -> ProtocolError:
+        """What is wrong with a header."""
         if magic != self._magic:
-            raise ProtocolError(f"a packet began with {magic!r}; expected {self._magic!r}")
+            return ProtocolError(f"a packet began with {magic!r}; expected {self._magic!r}")
         if kind not in SHAPES:
-            raise ProtocolError(f"packet type {kind} does not exist")
-        if size > self._body_bytes:
-            raise ProtocolError(f"a packet of {size} bytes was announced; the limit is {self._body_bytes}")
-        return kind, size
+            return ProtocolError(f"packet type {kind} does not exist")
+        return ProtocolError(f"a packet of {size} bytes was announced; the limit is {self._body_bytes}")
 
     def _line_end(self, held: bytes, at: int) -> int:
         """Where the newline of the line at `at` is; -1 if it has not come yet."""

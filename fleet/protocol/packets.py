@@ -144,7 +144,7 @@ class Packet(NamedTuple):
         return NAMES.get(self.kind, "TEXT")
 
 
-def encode(magic: bytes, kind: int, *args: bytes) -> bytes:
+def encode(magic: bytes, kind: int, *args: Data) -> bytes:
     """One packet as bytes. `args` are the table's arguments; none but the last may hold a NUL byte.
 
     >>> encode(REQ, CAN_DO, b"resize")
@@ -176,9 +176,9 @@ def split_body(kind: int, body: Data) -> tuple[Data, ...]:
         return (body,)
     args: tuple[Data, ...]
     args = _split_large(body, arity) if isinstance(body, memoryview) else tuple(body.split(b"\0", arity - 1))
-    if len(args) == 1 and SHAPES[kind].args == _RESULT:
-        return (*args, b"")  # so Perl's worker sends an empty result
     if len(args) != arity:
+        if len(args) == 1 and SHAPES[kind].args == _RESULT:
+            return (*args, b"")  # so Perl's worker sends an empty result
         raise ProtocolError(f"{NAMES[kind]} came with {len(args)} arguments; it has {arity}")
     return args
 
