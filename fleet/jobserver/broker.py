@@ -11,7 +11,6 @@ longest ago; then first in, first out.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -26,6 +25,7 @@ from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
 
 RELEASED_KEPT: Final = 64  # handles a worker held once that it may still send late results for
+NEVER: Final = 2**63
 WALL_NS: Final = 1_000_000_000  # how often the wall clock is looked at while jobs wait for it: it may jump
 
 
@@ -50,13 +50,14 @@ class Broker:
         self.jobs: dict[bytes, Job] = {}  # live jobs by handle
         self.peers: dict[Peer, None] = {}
         self.queued_bytes = 0  # workloads of all live jobs
+        self.due = NEVER  # before then, in ns, `tick` has nothing to do
         self._new_handle = new_handle
         self._job_retries = job_retries
         self._worker_wakeup = worker_wakeup
         self._wake_ns = round(self.limits.wake_s * 1e9)
         self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
         self._turn = 0
-        self._wakes: deque[tuple[int, Peer]] = deque()  # (when it was sent, to whom), oldest first
+        self._woken: dict[Peer, None] = {}  # who was sent a NOOP and has not come, the longest ago first
         self._deadlines = Agenda()  # running jobs by when their worker's time is over; ns, monotonic
         self._later = Agenda()  # jobs by when they may begin; seconds since 1970
 
@@ -75,7 +76,7 @@ class Broker:
         for job in list(peer.holding.values()):
             self._orphaned(job, now)
         for job in list(peer.listening):
-            job.listeners = [listener for listener in job.listeners if listener is not peer]
+            job.listeners = tuple(listener for listener in job.listeners if listener is not peer)
             self._drop_if_unwanted(job)
         peer.listening.clear()
 
@@ -116,6 +117,7 @@ class Broker:
         if woken_for:
             woken_for.woken -= 1
             peer.woken_for = None
+            del self._woken[peer]
         job = self._take(peer, now)
         if woken_for and (job is None or job.function is not woken_for):
             self._wake(woken_for, now)  # it was to do another job than it took: that one still needs somebody
@@ -128,7 +130,7 @@ class Broker:
         if function is None:
             return None
         queue = function.queues[priority]
-        _, job = queue.popitem(last=False)
+        job = queue.take()
         if not queue:
             del self._ready[priority][function]
         self._turn += 1
@@ -139,6 +141,7 @@ class Broker:
         peer.holding[job.handle] = job
         if timeout_ns := function.workers[peer]:
             self._deadlines.set(job, now + timeout_ns)
+            self.due = min(self.due, now + timeout_ns)
         return job
 
     def _next_function(self, peer: Peer) -> tuple[Function | None, int]:
@@ -181,7 +184,9 @@ class Broker:
             self._rise(peer)
             peer.woken_for, peer.woken_at = function, now
             function.woken += 1
-            self._wakes.append((now, peer))
+            self._woken[peer] = None
+            if now + self._wake_ns < self.due:
+                self.due = now + self._wake_ns
             peer.wake()
 
     def _came(self, peer: Peer, now: int) -> None:
@@ -189,6 +194,7 @@ class Broker:
         function = peer.woken_for
         assert function is not None
         peer.woken_for = None
+        del self._woken[peer]
         function.woken -= 1
         self._wake(function, now)
 
@@ -241,7 +247,7 @@ class Broker:
         return self.functions.named(name), coalescing_key(unique, workload)
 
     def _listen(self, job: Job, peer: Peer) -> None:
-        job.listeners.append(peer)
+        job.listeners += (peer,)
         peer.listening[job] = None
 
     def _create(
@@ -321,12 +327,13 @@ class Broker:
         if epoch_s > 0:
             job.function.waiting += 1
             self._later.set(job, epoch_s)
+            self.due = now  # it may have come already: `tick` knows the wall clock
         else:
             self._enqueue(job, now)
 
     def _enqueue(self, job: Job, now: int) -> None:
         function = job.function
-        function.queues[job.priority][job.handle] = job
+        function.queues[job.priority].append(job)
         function.queued += 1
         self._ready[job.priority][function] = None
         self._wake(function, now)
@@ -391,7 +398,7 @@ class Broker:
             function.waiting -= 1
             return
         queue = function.queues[job.priority]
-        del queue[job.handle]
+        queue.withdraw(job)
         function.queued -= 1
         if not queue:
             del self._ready[job.priority][function]
@@ -410,28 +417,20 @@ class Broker:
 
         None: there is none.
         """
-        while self._wakes and not self._wake_pending(*self._wakes[0], now):
-            self._wakes.popleft()
+        while self._woken and (peer := next(iter(self._woken))).woken_at + self._wake_ns <= now:
+            self._came(peer, now)  # it did not
         for job in self._deadlines.due(now):
             self._put_back(job, now)
         for job in self._later.due(int(wall_s)):
             job.function.waiting -= 1
             self._enqueue(job, now)
-        return self._next_due(now)
+        self.due = self._next_due(now)
+        return max(0, self.due - now) if self.due < NEVER else None
 
-    def _next_due(self, now: int) -> int | None:
-        waits = [WALL_NS] if self._later else []
-        if self._wakes:
-            waits.append(self._wakes[0][0] + self._wake_ns - now)
+    def _next_due(self, now: int) -> int:
+        due = now + WALL_NS if self._later else NEVER
+        if self._woken:
+            due = min(due, next(iter(self._woken)).woken_at + self._wake_ns)
         if (deadline := self._deadlines.next()) is not None:
-            waits.append(deadline - now)
-        return max(0, min(waits)) if waits else None
-
-    def _wake_pending(self, sent: int, peer: Peer, now: int) -> bool:
-        """Whether this wake-up still has time; if its time is over and the worker did not come, wake another."""
-        if peer.woken_for is None or peer.woken_at != sent:
-            return False
-        if now < sent + self._wake_ns:
-            return True
-        self._came(peer, now)
-        return False
+            due = min(due, deadline)
+        return due

@@ -53,14 +53,14 @@ class DurableBroker(WindowBroker):
         if job in self._looking:
             self._looking[job] = self._looking[job] or background
         elif background and job not in self._kept:
-            self._keep(job, epoch_s, now)
+            self._keep(job, epoch_s, now, has_place=not is_new and job not in self._outside)
         elif is_new and key and function.backlog:
             self._look_in_store(job)
         elif is_new:
             self._line_up(job, epoch_s, now)
         return job
 
-    def _keep(self, job: Job, epoch_s: int, now: int) -> None:
+    def _keep(self, job: Job, epoch_s: int, now: int, *, has_place: bool = False) -> None:
         """Have the store keep a background job; one that has its place already was in the foreground until now."""
         entry = Entry(
             handle=job.handle,
@@ -73,7 +73,6 @@ class DurableBroker(WindowBroker):
             submitted=self._wall_s(now),
             run_at=max(0, epoch_s),
         )
-        has_place = job.worker is not None or job in self._later or job.handle in job.function.queues[job.priority]
         if not has_place:
             self._put_outside(job)
         if not job.listeners:
@@ -149,19 +148,19 @@ class DurableBroker(WindowBroker):
 
         self._ask(stores.Fetch(handle), fetched)
 
-    def _discard(self, job: Job) -> list[Peer]:
+    def _discard(self, job: Job) -> tuple[Peer, ...]:
         """Take back a job that never was; returns who waited for it."""
         kept = self._kept.pop(job, None)
         if kept and not kept.claimed:
             self._count(kept.entry, -1)
-        listeners, job.listeners = job.listeners, []
+        listeners, job.listeners = job.listeners, ()
         for listener in listeners:
             listener.listening.pop(job, None)
         self._withdraw(job)
         self._forget(job)
         return listeners
 
-    def _adopt(self, job: Job, listeners: list[Peer]) -> None:
+    def _adopt(self, job: Job, listeners: tuple[Peer, ...]) -> None:
         for listener in listeners:
             self._listen(job, listener)
 
@@ -189,7 +188,7 @@ class DurableBroker(WindowBroker):
 
         self._ask(stores.LookUnique(job.function.name, job.key, since), looked)
 
-    def tell_result(self, listeners: list[Peer], result: Result) -> None:
+    def tell_result(self, listeners: tuple[Peer, ...], result: Result) -> None:
         """Tell how a job ended to those who ask for it afterwards."""
         function = self.functions.named(result.function)
         job = Job(result.handle, function, b"", b"", b"")

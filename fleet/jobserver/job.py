@@ -5,7 +5,8 @@ Every change of it is made in `broker`; this file only says what there is.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import Final
 
 from fleet.jobserver.pending import Pending
@@ -17,6 +18,8 @@ HIGH: Final = 0
 NORMAL: Final = 1
 LOW: Final = 2
 PRIORITIES: Final = (HIGH, NORMAL, LOW)
+
+MIN_GONE: Final = 64  # fewer entries than these are not worth tidying up
 
 
 class Job:
@@ -50,7 +53,7 @@ class Job:
         self.priority: int = NORMAL
         self.background = False  # once true, the job no longer needs anybody who waits for it
         self.pending: Pending[bytes | Refusal] | None = None  # the handle, or why not, once the store has said so
-        self.listeners: list[Peer] = []  # who gets its WORK_* packets, once for each submit that was attached
+        self.listeners: tuple[Peer, ...] = ()  # who gets its WORK_* packets, once for each submit that was attached
         self.worker: Peer | None = None  # who holds it
         self.numerator = 0  # progress as last reported
         self.denominator = 0
@@ -59,6 +62,47 @@ class Job:
     def __repr__(self) -> str:
         state = "running" if self.worker else "queued"
         return f"<Job {self.handle.decode()} {self.function.name!r} {state}, {len(self.listeners)} listening>"
+
+
+class Queue:
+    """Jobs in the order of their arrival; one may also leave from the middle, when nobody waits for it any more.
+
+    Such a job's entry stays, is skipped when it comes up, and all such entries go at once when they are the most.
+    """
+
+    __slots__ = ("_entries", "_gone", "append")
+
+    def __init__(self) -> None:
+        self._entries: deque[Job] = deque()  # the first is never one that is gone
+        self._gone: set[Job] = set()
+        self.append = self._entries.append
+
+    def __len__(self) -> int:
+        return len(self._entries) - len(self._gone)
+
+    def __iter__(self) -> Iterator[Job]:
+        return (job for job in self._entries if job not in self._gone)
+
+    def take(self) -> Job:
+        """The first job, which leaves."""
+        job = self._entries.popleft()
+        if self._gone:
+            self._tidy()
+        return job
+
+    def withdraw(self, job: Job) -> None:
+        self._gone.add(job)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        entries, gone = self._entries, self._gone
+        while entries and entries[0] in gone:
+            gone.remove(entries.popleft())
+        if len(gone) > MIN_GONE + len(self):
+            jobs = list(self)
+            entries.clear()
+            entries.extend(jobs)
+            gone.clear()
 
 
 class Function:
@@ -81,8 +125,7 @@ class Function:
 
     def __init__(self, name: bytes) -> None:
         self.name = name
-        # Ordered by arrival; keyed, because a job may leave from the middle when nobody waits for it any more.
-        self.queues: tuple[OrderedDict[bytes, Job], ...] = tuple(OrderedDict() for _ in PRIORITIES)
+        self.queues = tuple(Queue() for _ in PRIORITIES)
         self.queued = 0  # in all queues
         self.running = 0
         self.waiting = 0  # for their time to come, or for the store

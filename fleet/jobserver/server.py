@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from fleet.errors import FleetError
-from fleet.jobserver.broker import Broker
+from fleet.jobserver.broker import NEVER, Broker
 from fleet.jobserver.connection import Connection, Speak
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.gateways import wire_for
@@ -33,7 +33,7 @@ from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.wire import Hub, Wire
 from fleet.settings import Address, ServerSettings
 
-SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most when no large body is on its way
+SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most where large packets are received in place
 LOOK_S: Final = 1.0  # between two looks at those that are within a message
 IDLE_LOOK_S: Final = 60.0  # between two looks for connections that nobody would miss
 
@@ -52,14 +52,13 @@ class JobServer:
         self.address = settings.listen  # once started, with the real port
         self.gateways: dict[str, Address] = {}  # by name, as `address`
         self.connections: dict[Wire, Connection] = {}
-        # Shared by all connections: what is read into it is consumed before the next read.
-        self.scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self.scratch = memoryview(bytearray(SCRATCH_BYTES))  # see `InPlace`
         self.finished = asyncio.Event()  # it retired, and the last job is done
         self._most_connections = connections_possible(settings.limits.connections)
         self._patience = Patience(settings.limits)
         self._listeners: list[asyncio.Server] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
-        self._due_at = 0  # ns: when the broker's own timer is due
+        self._timer_at = NEVER  # ns: when the timer for the broker ends
         self._retiring = False
         self._failure: FleetError | None = None  # why it finished, if it had to
 
@@ -152,14 +151,16 @@ class JobServer:
 
     def turn(self, now: int, feeder: Connection | None = None) -> None:
         """What follows everything that was fed: due timers, then one write to each peer that has something."""
-        wait_ns = self.broker.tick(now, time.time())
+        broker = self.broker
+        if broker.due <= now:
+            broker.tick(now, time.time())
         if self._keeper:
             self._keeper.carry_out()
         self._flush(feeder)
-        if wait_ns is not None and ("due" not in self._timers or now + wait_ns < self._due_at):
+        if broker.due < self._timer_at:
             # A timer that stands for an earlier time is left alone: it finds nothing to do and asks again.
-            self._due_at = now + wait_ns
-            self._later("due", wait_ns / 1e9, self._due)
+            self._timer_at = broker.due
+            self._later("due", max(0, broker.due - now) / 1e9, self._due)
         if self._retiring and not self._busy():
             self.finished.set()
 
@@ -197,6 +198,7 @@ class JobServer:
         do()
 
     def _due(self) -> None:
+        self._timer_at = NEVER
         self.turn(time.monotonic_ns())
 
     def _drop_slow(self) -> None:

@@ -75,6 +75,7 @@ class WindowBroker(Broker):
         self._deaths = Deaths()
         self._wall_offset_s = 0.0
         self._look_at = 0  # ns
+        self.due = 0
 
     # -- what the shell does ----------------------------------------------------------------------------------
 
@@ -92,9 +93,9 @@ class WindowBroker(Broker):
         if now >= self._look_at:
             self._look_at = now + LOOK_NS
             self._look_around(int(wall_s))
-        wait_ns = super().tick(now, wall_s)
-        until_look_ns = self._look_at - now
-        return until_look_ns if wait_ns is None else min(wait_ns, until_look_ns)
+        super().tick(now, wall_s)
+        self.due = min(self.due, self._look_at)
+        return max(0, self.due - now)
 
     def _look_around(self, wall_s: int) -> None:
         if self.stored:

@@ -502,7 +502,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_live_job_is_in_exactly_one_place(self) -> None:
-        queued = [job for f in self.broker.functions.values() for queue in f.queues for job in queue.values()]
+        queued = [job for f in self.broker.functions.values() for queue in f.queues for job in queue]
         held = [job for peer in self.broker.peers for job in peer.holding.values()]
         waiting = [job for job in self.broker.jobs.values() if job in self.broker._later]
         assert sorted(job.handle for job in queued + held + waiting) == sorted(self.broker.jobs)

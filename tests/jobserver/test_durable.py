@@ -437,7 +437,7 @@ class DurableMachine(BrokerMachine):
     @invariant()
     def every_live_job_is_in_exactly_one_place(self) -> None:
         broker = self.house.broker
-        queued = [job for f in broker.functions.values() for queue in f.queues for job in queue.values()]
+        queued = [job for f in broker.functions.values() for queue in f.queues for job in queue]
         held = [job for peer in broker.peers for job in peer.holding.values()]
         later = [job for job in broker.jobs.values() if job in broker._later]
         outside = list(broker._outside)
