@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from fleet.jobserver.log import log
 from fleet.jobserver.session import JOIN_BYTES
 from fleet.jobserver.wire import Hub, Wire, is_local
+from fleet.protocol import Data
 from fleet.settings import Keepalive
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ PROBE_S: Final = 1.0  # for a reset to come back from a peer that has left
 Speak = Callable[[Hub, str, bool], Wire]
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.Protocol):
     """A connection of `server` on which `speak`, a class below `Wire`, is spoken."""
 
     transport: asyncio.Transport
@@ -43,7 +44,7 @@ class Connection(asyncio.BufferedProtocol):
         self._speak = speak
         self._full = False  # the wire has enough for now
         self._resuming = False  # it is about to be told to go on with what it has
-        self._in_room = False  # the last buffer handed out was the wire's own
+        self._in_place = False  # `InPlace` reads for it
         self._ended = False  # the peer sends no more
         self._holds = 0  # reasons not to read from it
         self._held_up: dict[Connection, None] = {}  # who is not read from until this one reads
@@ -65,28 +66,43 @@ class Connection(asyncio.BufferedProtocol):
         self.wire = self._speak(self._server.hub, f"{sock.fileno()} {host}", admin)
         self._server.joined(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        room = self.wire.room()
-        self._in_room = room is not None
-        return self._server.scratch if room is None else room
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: Data) -> None:
         wire = self.wire
-        self.received += nbytes
+        self.received += len(data)
         self.last_read = now = time.monotonic_ns()
-        if self._in_room:
-            wire.filled(nbytes, now)
-        else:
-            wire.feed(self._server.scratch[:nbytes], now)
+        wire.feed(data, now)
         self._server.turn(now, self)
         if wire.full != self._full:
             self._pace()
         if wire.midway:
             self._server.watch(self, now)
+            if not self._in_place and wire.room() is not None:
+                self._receive_in_place()
         if wire.guesses >= self._limits.guesses:
-            wire.guesses = 0
-            self.hold()
-            asyncio.get_running_loop().call_later(GUESSING_PAUSE_S, self.release)
+            self._slow_down()
+
+    def filled(self, nbytes: int) -> None:
+        """As `data_received`, for bytes that were received where they belong."""
+        self.received += nbytes
+        self.last_read = now = time.monotonic_ns()
+        self.wire.filled(nbytes, now)
+        self._server.turn(now, self)
+        if self.wire.midway:
+            self._server.watch(self, now)
+
+    def _receive_in_place(self) -> None:
+        """From now on: who has sent one large packet sends more, and until then the other way is quicker."""
+        self._in_place = True
+        self.transport.set_protocol(InPlace(self, self._server.scratch))
+        if not self._holds and not self.transport.is_closing():
+            self.transport.pause_reading()  # uvloop looks at the protocol when reading begins
+            self.transport.resume_reading()
+
+    def _slow_down(self) -> None:
+        pause_s = GUESSING_PAUSE_S * (self.wire.guesses // self._limits.guesses)
+        self.wire.guesses = 0
+        self.hold()
+        asyncio.get_running_loop().call_later(pause_s, self.release)
 
     def flush(self, producer: Connection | None) -> None:
         """Send what the wire has, joined if it is small. `producer` is who made it say so."""
@@ -105,7 +121,8 @@ class Connection(asyncio.BufferedProtocol):
         self._close_if_over()
 
     def _close_if_over(self) -> None:
-        if self.wire.closing or (self._ended and not self.wire.owed):
+        wire = self.wire
+        if (wire.closing and not wire.outbox) or (self._ended and not wire.owed):
             self.transport.close()
 
     def _hold_up(self, producer: Connection | None) -> None:
@@ -195,6 +212,41 @@ class Connection(asyncio.BufferedProtocol):
         now = time.monotonic_ns()
         self.wire.lost(now)
         self._server.left(self, now)
+
+
+class InPlace(asyncio.BufferedProtocol):
+    """Stands in for its connection at the transport: the kernel writes large packets to where they belong.
+
+    What is read into `scratch` is consumed before the next read, so that all connections share one.
+    """
+
+    def __init__(self, connection: Connection, scratch: memoryview) -> None:
+        self._connection = connection
+        self._scratch = scratch
+        self._in_room = False  # the last buffer handed out was the wire's own
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        room = self._connection.wire.room()
+        self._in_room = room is not None
+        return self._scratch if room is None else room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._in_room:
+            self._connection.filled(nbytes)
+        else:
+            self._connection.data_received(self._scratch[:nbytes])
+
+    def pause_writing(self) -> None:
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._connection.resume_writing()
+
+    def eof_received(self) -> bool:
+        return self._connection.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.connection_lost(exc)
 
 
 def _keep_alive(sock: socket.socket, keepalive: Keepalive | None) -> None:

@@ -46,12 +46,13 @@ class Keeper:
         self._running: asyncio.Future[list[Any]] | None = None
 
     async def start(self, now: int) -> None:
-        """Open the store and see what is in it. Raises StoreBroken, StoreInUse, or another FleetError."""
+        """Open the store, see what is in it, and fill the windows. Raises StoreBroken or StoreInUse."""
         loop = asyncio.get_running_loop()
         self._store = await loop.run_in_executor(self._thread, self._open_store)
         backlogs = await loop.run_in_executor(self._thread, self._store.recover)
         log.info("the store has %d jobs: %s", sum(b.total for b in backlogs.values()), self._store.facts())
         self._broker.recovered(backlogs, now)
+        await self._finish()
 
     def carry_out(self) -> None:
         """Hand over what was asked for, unless a batch is with the store already."""
@@ -81,8 +82,13 @@ class Keeper:
 
     async def close(self) -> None:
         """Carry out what was asked for last, and close the store."""
+        await self._finish()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
+        self._thread.shutdown()
+
+    async def _finish(self) -> None:
+        """Carry out all that is asked for."""
         self.carry_out()
         while self._running:
             await asyncio.wait([self._running])
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
-        self._thread.shutdown()
+            self.carry_out()

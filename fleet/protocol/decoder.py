@@ -88,15 +88,19 @@ class Decoder:
                 raise self._refusal(magic, kind, size)
             start = at + HEADER_BYTES
             if end - start < size:
-                if size - (end - start) > LARGE_BYTES:
-                    self._body = _LargeBody(kind, size, self._allocate)
-                    self._body.take(memoryview(held)[start:])
-                    return
+                at += self._begin_large(kind, size, memoryview(held)[start:])
                 break
             at = start + size
             yield new_packet(Packet, (kind, split_body(kind, held[start:at])))
         if at < end:
             self._held = held[at:]
+
+    def _begin_large(self, kind: int, size: int, begun: memoryview) -> int:
+        """Receive a body in place, if much of it is still to come; returns how many bytes of its packet that took."""
+        if size - len(begun) <= LARGE_BYTES:
+            return 0
+        self._body = _LargeBody(kind, size, self._allocate)
+        return HEADER_BYTES + self._body.take(begun)
 
     def _refusal(self, magic: bytes, kind: int, size: int) -> ProtocolError:
         """What is wrong with a header."""
