@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 
 from fleet.client.link import LinkLost, reason_of
 from fleet.errors import Deadline, NoServer
+from fleet.protocol.admin import END
 from fleet.settings import MIB, Address
 
 ANSWER_BYTES: Final = 64 * MIB
+# The commands that answer with a table, or with an ERR line; all others answer with one line.
+TABLES: Final = frozenset({b"clients", b"jobs", b"prioritystatus", b"show", b"status", b"workers"})
 
 
 class FunctionStatus(NamedTuple):
@@ -23,7 +26,13 @@ class FunctionStatus(NamedTuple):
 
 
 def ask(address: Address, command: str, timeout: float = 3.0) -> str:
-    """The answer to one text command, without its final dot.
+    """The answer to one text command, without its final dot. Raises as `answer` does."""
+    found = answer(address, command.encode(), timeout)
+    return (found[: -len(END)] if found.endswith(END) else found.rstrip()).decode("utf-8", "replace")
+
+
+def answer(address: Address, command: bytes, timeout: float = 3.0) -> bytes:
+    """The whole answer to one text command: a table with its final dot, or a line.
 
     Args:
         timeout: seconds for all of it.
@@ -33,12 +42,13 @@ def ask(address: Address, command: str, timeout: float = 3.0) -> str:
         Deadline: somebody does, but does not answer.
     """
     deadline = time.monotonic() + timeout
+    name = command.decode("utf-8", "replace")
     try:
         with socket.create_connection((address.host, address.port), timeout) as sock:
-            sock.sendall(command.encode() + b"\n")
-            return _answer(sock, deadline).decode("utf-8", "replace")
+            sock.sendall(command + b"\r\n")  # gearmand cuts the last letter off a name before a bare \n
+            return _read(sock, command.split(maxsplit=1)[0].lower() in TABLES, deadline)
     except TimeoutError:
-        raise Deadline(f"{address} did not answer `{command}` in {timeout:g} s; is that a job server?") from None
+        raise Deadline(f"{address} did not answer `{name}` in {timeout:g} s; is that a job server?") from None
     except (OSError, LinkLost) as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise NoServer(
@@ -46,19 +56,23 @@ def ask(address: Address, command: str, timeout: float = 3.0) -> str:
         ) from None
 
 
-def _answer(sock: socket.socket, deadline: float) -> bytes:
-    answer = bytearray()
-    while len(answer) < ANSWER_BYTES:
+def _read(sock: socket.socket, table: bool, deadline: float) -> bytes:
+    found = bytearray()
+    while len(found) < ANSWER_BYTES:
         sock.settimeout(max(0.001, deadline - time.monotonic()))
         chunk = sock.recv(65536)
         if not chunk:
             raise LinkLost("it closed the connection")
-        answer += chunk
-        if answer == b".\n" or answer.endswith(b"\n.\n"):
-            return bytes(answer[:-2])
-        if answer.startswith((b"OK", b"ERR")) and answer.endswith(b"\n"):
-            return bytes(answer).rstrip()
+        found += chunk
+        if _whole(found, table):
+            return bytes(found)
     raise LinkLost("its answer has no end")
+
+
+def _whole(answer: bytearray, table: bool) -> bool:
+    if not table or (answer.startswith(b"ERR ") and b"\t" not in answer):
+        return answer.endswith(b"\n")
+    return answer == END or answer.endswith(b"\n" + END)
 
 
 def status(address: Address, timeout: float = 3.0) -> list[FunctionStatus]:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet.cli import put, say
-from fleet.cli.classic.options import Chosen, Option, Senseless, help_lines, number, parse, port
+from fleet.cli.classic.options import NO_TLS, Chosen, Option, Senseless, help_lines, number, parse, port
 from fleet.settings import DEFAULT_PORT, Address, ServerLimits, parse_servers
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ COMMON: Final = (
     Option("d", "daemon", help="detach from the terminal and go on in the background"),
     Option("v", "verbose", help="say what is going on"),
     Option("H", "help", help="print this"),
-    Option("S", "ssl", refused="there is no TLS yet, and nothing must travel in the clear that was meant to be secret"),
+    Option("S", "ssl", refused=NO_TLS),
 )
 CLIENT: Final = (
     Option("b", "background", help="do not wait for the jobs"),

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from getopt import GetoptError, gnu_getopt
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleet.errors import UsageError
+
+NO_TLS: Final = "there is no TLS yet, and nothing must travel in the clear that was meant to be secret"
 
 Chosen = dict[str, list[str]]  # by the options' names; a flag's value is empty
 
