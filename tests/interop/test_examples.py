@@ -11,7 +11,7 @@ import pytest
 
 from fleet.images import Picture
 from fleet.settings import Address
-from tests.conftest import SAMPLES, need
+from tests.conftest import SAMPLES, listening, need
 from tests.interop.families import ENVIRONMENT, node, perl, php
 from tests.interop.pairs import reversing
 from tests.processes import FLEET, ROOT, Program, until
@@ -71,6 +71,20 @@ def test_a_thumbnail_is_made_by_the_talks_worker_in_php(
     assert_thumb(tmp_path / "thumb.jpg")
 
 
+def test_both_clients_by_http(example: Callable[..., Program], spawn: Callable[..., Program], tmp_path: Path) -> None:
+    need("curl")
+    program = spawn(*FLEET, "server", "--port", "0", "--protocol", "http", "--http-port", "0")
+    server = listening(program)
+    http = program.out.until("http listening ").removeprefix("http listening ")
+    example("python", "reverse_worker", server)
+    example("php", "resize_worker", server)
+    greeted = spawn("sh", str(EXAMPLES / "http" / "reverse_client.sh"), http)
+    assert (greeted.ended(), greeted.out.tail()) == (0, "!dlroW olleH")
+    thumbed = spawn("sh", str(EXAMPLES / "http" / "resize_client.sh"), KITTEN, str(tmp_path / "thumb.jpg"), http)
+    assert thumbed.ended() == 0, thumbed.err.tail()
+    assert_thumb(tmp_path / "thumb.jpg")
+
+
 def assert_thumb(path: Path) -> None:
     thumb = Picture(path.read_bytes())
     assert (thumb.format, thumb.width, thumb.height) == ("jpeg", 200, 150)
@@ -79,5 +93,5 @@ def assert_thumb(path: Path) -> None:
 def test_the_documentation_shows_every_example_as_it_is() -> None:
     text = (ROOT / "docs" / "clients.md").read_text()
     shown = set(re.findall(r"^```(?:python|php|perl|js|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    written = {path.read_text() for language in LANGUAGES for path in (EXAMPLES / language).iterdir()}
+    written = {path.read_text() for language in (*LANGUAGES, "http") for path in (EXAMPLES / language).iterdir()}
     assert shown == written
