@@ -66,7 +66,7 @@ def listening(program: Program) -> Address:
 
 def need(program: str) -> str:
     """The path of a program nobody here wrote: without it the test is skipped, and fails in CI."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
     if found is None:
         missing(f"{program} is not installed; `make system` installs it where apt is")
     return found

@@ -25,6 +25,7 @@ INTERRUPTED = 130
 CLASSIC = {
     "gearman": "Gearman's own tool for the shell: run jobs, or be a worker.",
     "gearadmin": "Gearman's own tool to ask and tell a job server.",
+    "gearmand": "The job server, with the options of Gearman's own.",
 }
 
 

@@ -40,7 +40,7 @@ def parse(argv: Sequence[str], table: Sequence[Option]) -> tuple[Chosen, list[st
     Raises:
         Senseless: an option does not exist, lacks its value, came twice, or is not there.
     """
-    letters = "".join(option.letter + ":" * bool(option.metavar) for option in table)
+    letters = "".join(option.letter + ":" * bool(option.metavar) for option in table if option.letter)
     names = [option.name + "=" * bool(option.metavar) for option in table]
     try:
         found, words = gnu_getopt(list(argv), letters, names)
