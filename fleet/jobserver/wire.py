@@ -135,7 +135,7 @@ class Wire(Peer):
     @property
     def owed(self) -> bool:
         """The peer still waits for something, though it may have stopped sending."""
-        return bool(self.listening)
+        return bool(self.listening or self._blanks)
 
     @property
     def full(self) -> bool:

@@ -127,7 +127,7 @@ class Http(Wire):
 
     @property
     def owed(self) -> bool:
-        return bool(self.listening) or self._behind
+        return super().owed or self._behind
 
     @property
     def full(self) -> bool:
