@@ -87,10 +87,11 @@ class Broker:
         function = self.functions.named(name)
         if function not in peer.functions and len(peer.functions) >= self.limits.functions_per_worker:
             raise Refusal(b"TOO_MANY_FUNCTIONS", b"A worker may register %d functions" % len(peer.functions))
-        peer.functions[function] = None
+        if function not in peer.functions:
+            peer.functions[function] = peer.unlisted[function] = None
         function.workers[peer] = timeout_ns
         if peer.asleep:
-            function.sleepers[peer] = None
+            self._list(peer)
             self._wake(function, now)
 
     def cant_do(self, peer: Peer, name: bytes, now: int) -> None:
@@ -107,12 +108,13 @@ class Broker:
         del peer.functions[function]
         del function.workers[peer]
         function.sleepers.pop(peer, None)
+        peer.unlisted.pop(function, None)
         if peer.woken_for is function:
             self._came(peer, now)
 
     def grab(self, peer: Peer, now: int) -> Job | None:
         """The next job for this worker, which now holds it; None if there is none for it."""
-        self._rise(peer)
+        peer.asleep = False
         woken_for = peer.woken_for
         if woken_for:
             woken_for.woken -= 1
@@ -168,20 +170,22 @@ class Broker:
             peer.wake()
             return
         peer.asleep = True
-        for function in peer.functions:
-            function.sleepers[peer] = None
+        self._list(peer)
 
-    def _rise(self, peer: Peer) -> None:
-        if peer.asleep:
-            peer.asleep = False
-            for function in peer.functions:
-                del function.sleepers[peer]
+    def _list(self, peer: Peer) -> None:
+        """Have it stand among the sleepers of all its functions."""
+        for function in peer.unlisted:
+            function.sleepers[peer] = None
+        peer.unlisted.clear()
 
     def _wake(self, function: Function, now: int) -> None:
         """Wake as many sleepers as there are jobs that nobody was woken for yet."""
         while function.sleepers and function.queued * self._worker_wakeup > function.woken:
-            peer = next(iter(function.sleepers))
-            self._rise(peer)
+            peer, _ = function.sleepers.popitem(last=False)
+            peer.unlisted[function] = None
+            if not peer.asleep:
+                continue
+            peer.asleep = False
             peer.woken_for, peer.woken_at = function, now
             function.woken += 1
             self._woken[peer] = None

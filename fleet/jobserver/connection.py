@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
         self.received += len(data)
         self.last_read = now = time.monotonic_ns()
         wire.feed(data, now)
-        self._server.turn(now, self)
+        self._server.soon()
         if wire.full != self._full:
             self._pace()
         if wire.midway:
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         self.received += nbytes
         self.last_read = now = time.monotonic_ns()
         self.wire.filled(nbytes, now)
-        self._server.turn(now, self)
+        self._server.soon()
         if self.wire.midway:
             self._server.watch(self, now)
 
@@ -104,8 +104,8 @@ class Connection(asyncio.Protocol):
         self.hold()
         asyncio.get_running_loop().call_later(pause_s, self.release)
 
-    def flush(self, producer: Connection | None) -> None:
-        """Send what the wire has, joined if it is small. `producer` is who made it say so."""
+    def flush(self) -> None:
+        """Send what the wire has, joined if it is small."""
         wire = self.wire
         outbox = wire.take()
         if len(outbox) == 1:
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.writelines(outbox)
         if self._unread:
-            self._hold_up(producer)
+            self._hold_up_workers()
         if wire.full or self._full:
             self._pace()
         self._close_if_over()
@@ -125,12 +125,16 @@ class Connection(asyncio.Protocol):
         if (wire.closing and not wire.outbox) or (self._ended and not wire.owed):
             self.transport.close()
 
-    def _hold_up(self, producer: Connection | None) -> None:
+    def _hold_up_workers(self) -> None:
+        """It does not read: no more is read from those who work for it, lest it pile up here."""
         if self.transport.get_write_buffer_size() > self._limits.unsent_bytes:
             self.drop("it does not read, and too much waits for it")
-        elif producer not in (None, self) and producer not in self._held_up:
-            self._held_up[producer] = None
-            producer.hold()
+            return
+        for job in self.wire.listening:
+            producer = self._server.connections.get(job.worker)
+            if producer is not None and producer is not self and producer not in self._held_up:
+                self._held_up[producer] = None
+                producer.hold()
 
     def _pace(self) -> None:
         """Read no more than the wire deals with."""
@@ -146,7 +150,7 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             now = time.monotonic_ns()
             self.wire.feed(b"", now)
-            self._server.turn(now, self)
+            self._server.soon()
             self._pace()
             self._close_if_over()
 

@@ -132,7 +132,9 @@ class Function:
         self.backlog: Backlog | None = None  # what only the store has
         self.max_jobs = [0 for _ in PRIORITIES]  # no new job of the priority at so many jobs in all; 0: no limit
         self.workers: dict[Peer, int] = {}  # to the time a job of it may take there, ns; 0 means no limit
-        self.sleepers: OrderedDict[Peer, None] = OrderedDict()  # the longest asleep first
+        # The longest asleep first. A worker that rose stays until it comes up: one with a thousand functions would
+        # otherwise leave, and join, a thousand lists for each job.
+        self.sleepers: OrderedDict[Peer, None] = OrderedDict()
         self.woken = 0  # how many were sent a NOOP for it and have not come yet
         self.turn = 0  # when a job of it was last handed out; the lowest goes first
         self.uniques: dict[bytes, Job] = {}  # live jobs by coalescing key
@@ -160,6 +162,7 @@ class Peer:
         "label",
         "listening",
         "released",
+        "unlisted",
         "woken_at",
         "woken_for",
     )
@@ -172,6 +175,7 @@ class Peer:
         self.released: OrderedDict[bytes, None] = OrderedDict()  # handles it held once; late results are swallowed
         self.listening: dict[Job, None] = {}  # foreground jobs it waits for
         self.asleep = False  # it sent PRE_SLEEP and waits for a NOOP
+        self.unlisted: dict[Function, None] = {}  # of what it can do, where it does not stand among the sleepers
         self.woken_for: Function | None = None  # a NOOP was sent for this function and no GRAB has come yet
         self.woken_at = 0  # ns, monotonic
 

@@ -1,8 +1,8 @@
 """The job server's shell: sockets, the clock and signals around the broker and its connections.
 
-Once for everything that arrives, in this order and nowhere else (`JobServer.turn`): feed what arrived, tick, hand
-what must be kept to the store, flush. So every peer gets one write however many packets were made for it; and what must
-not be said before the store has answered waits in the outbox for that, see `Wire.later`.
+All that has arrived is fed; then, once and nowhere else (`JobServer.turn`): tick, hand what must be kept to the store,
+flush. So every peer gets one write however many packets were made for it; and what must not be said before the store
+has answered waits in the outbox for that, see `Wire.later`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from fleet.jobserver.connection import Connection, Speak
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.gateways import wire_for
 from fleet.jobserver.handles import handle_maker
+from fleet.jobserver.job import Peer
 from fleet.jobserver.keeper import Keeper
 from fleet.jobserver.listening import connections_possible, open_sockets
 from fleet.jobserver.log import log
@@ -30,7 +31,7 @@ from fleet.jobserver.memory import keep_freed_pages
 from fleet.jobserver.patience import Patience
 from fleet.jobserver.session import Session
 from fleet.jobserver.stores.choice import opener
-from fleet.jobserver.wire import Hub, Wire
+from fleet.jobserver.wire import Hub
 from fleet.settings import Address, ServerSettings
 
 SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most where large packets are received in place
@@ -51,7 +52,7 @@ class JobServer:
         self.hub = Hub(self.broker, exceptions=settings.exceptions, pid=os.getpid(), verbose=level)
         self.address = settings.listen  # once started, with the real port
         self.gateways: dict[str, Address] = {}  # by name, as `address`
-        self.connections: dict[Wire, Connection] = {}
+        self.connections: dict[Peer | None, Connection] = {}
         self.scratch = memoryview(bytearray(SCRATCH_BYTES))  # see `InPlace`
         self.finished = asyncio.Event()  # it retired, and the last job is done
         self._most_connections = connections_possible(settings.limits.connections)
@@ -60,6 +61,7 @@ class JobServer:
         self._timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
         self._timer_at = NEVER  # ns: when the timer for the broker ends
         self._retiring = False
+        self._turn_is_due = False
         self._failure: FleetError | None = None  # why it finished, if it had to
 
     def _broker(self) -> Broker:
@@ -118,7 +120,7 @@ class JobServer:
             listener.close()
         if self._keeper and not self._failure:
             await self._keeper.close()
-        self._flush(None)
+        self._flush()
         for connection in list(self.connections.values()):
             connection.transport.close()
         for timer in self._timers.values():
@@ -135,7 +137,7 @@ class JobServer:
         log.debug("connected: %s", connection.wire.label)
         if len(self.connections) > self._most_connections:
             connection.cut("TOO_MANY_CONNECTIONS", f"the job server has {self._most_connections} connections")
-            self._flush(None)
+            self._flush()
 
     def left(self, connection: Connection, now: int) -> None:
         log.debug("gone: %s", connection.wire.label)
@@ -149,14 +151,24 @@ class JobServer:
         if "patience" not in self._timers:
             self._later("patience", min(LOOK_S, self.settings.limits.slow_s), self._drop_slow)
 
-    def turn(self, now: int, feeder: Connection | None = None) -> None:
+    def soon(self) -> None:
+        """Something was fed: have a `turn` once all that has arrived by now was."""
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_is_due = False
+        self.turn(time.monotonic_ns())
+
+    def turn(self, now: int) -> None:
         """What follows everything that was fed: due timers, then one write to each peer that has something."""
         broker = self.broker
         if broker.due <= now:
             broker.tick(now, time.time())
         if self._keeper:
             self._keeper.carry_out()
-        self._flush(feeder)
+        self._flush()
         if broker.due < self._timer_at:
             # A timer that stands for an earlier time is left alone: it finds nothing to do and asks again.
             self._timer_at = broker.due
@@ -178,12 +190,12 @@ class JobServer:
         self._failure = failure
         self.finished.set()
 
-    def _flush(self, feeder: Connection | None) -> None:
+    def _flush(self) -> None:
         dirty = self.hub.dirty
         while dirty:
             wire, _ = dirty.popitem()
             if connection := self.connections.get(wire):
-                connection.flush(feeder)
+                connection.flush()
 
     # -- timers -----------------------------------------------------------------------------------------------
 
@@ -205,7 +217,7 @@ class JobServer:
         for connection in self._patience.exhausted(time.monotonic_ns()):
             assert isinstance(connection, Connection)
             connection.cut("TOO_SLOW", f"less than {self.settings.limits.slow_bytes} bytes came in time")
-        self._flush(None)
+        self._flush()
         if self._patience:
             self._later("patience", min(LOOK_S, self.settings.limits.slow_s), self._drop_slow)
 

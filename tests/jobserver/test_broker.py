@@ -518,8 +518,15 @@ class BrokerMachine(RuleBasedStateMachine):
     def nobody_sleeps_beside_a_job_that_no_one_was_woken_for(self) -> None:
         for function in self.broker.functions.values():
             assert function.woken == sum(peer.woken_for is function for peer in self.broker.peers)
-            idle = [p for p in function.sleepers if len(p.holding) < 3]
+            idle = [p for p in function.sleepers if p.asleep and len(p.holding) < 3]
             assert not idle or function.queued <= function.woken
+
+    @invariant()
+    def every_sleeper_is_listed_by_all_its_functions(self) -> None:
+        for peer in self.broker.peers:
+            assert set(peer.unlisted) <= set(peer.functions)
+            assert all((peer in function.sleepers) != (function in peer.unlisted) for function in peer.functions)
+            assert not (peer.asleep and peer.unlisted)
 
     @invariant()
     def a_wake_up_that_nobody_answers_lasts_a_second_at_most(self) -> None:
