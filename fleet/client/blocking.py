@@ -15,17 +15,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from fleet.client.calls import PictureCalls
 from fleet.client.link import Link, LinkLost
 from fleet.client.routing import ranked
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
 from fleet.errors import Deadline, FleetError, NoServer, UsageError
 from fleet.protocol import Data
 from fleet.settings import ServerLimits, Servers, parse_servers
-
-if TYPE_CHECKING:
-    from fleet.client.images import PictureTask, Source
 
 CONNECT_S: Final = 3.0  # for one server to accept a connection
 RETURN_S: Final = 10.0  # for a server to come back that went away with a task
@@ -84,7 +82,7 @@ class Task(TaskState):
         return self._client._status(self, timeout)
 
 
-class Client:
+class Client(PictureCalls):
     """A client of one or several job servers. Threads may share it; it survives a fork; it is a context manager.
 
     Args:
@@ -179,35 +177,6 @@ class Client:
             return task.result(max(0.0, deadline - time.monotonic()))
         finally:
             task.given_up = True
-
-    def resize(
-        self,
-        source: Source,
-        width: int | None = 200,
-        height: int | None = 150,
-        *,
-        function: str = "resize",
-        timeout: float | None = None,
-        **options: Any,
-    ) -> PictureTask:
-        """Submit a picture to be made smaller; its `result` is a `Picture`, which is bytes that know their size.
-
-        Args:
-            source: a picture's bytes, the path of a file, or an open binary file, which is read to its end.
-            width, height: pixels; None leaves that side free.
-            options: as `fleet.images.Spec` has them: fit, format, quality, background, enlarge.
-            function: which function of the pool does it.
-            timeout: seconds for a server to accept it.
-
-        Raises:
-            UsageError: the options make no sense (`BadSpec`), or the file cannot be read.
-            BadImage: the picture is too large to send.
-            NoServer, QueueFull: as `submit`.
-        """
-        from fleet.client.images import PictureTask, packed
-
-        workload = packed(source, {"width": width, "height": height, **options}, self.limits.packet_bytes)
-        return self._submit(PictureTask, function, workload, None, "normal", False, timeout)
 
     # -- submitting -------------------------------------------------------------------------------------------
 

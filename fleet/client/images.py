@@ -1,14 +1,15 @@
 """Pictures through the client: a source becomes a workload, a result becomes a `Picture`, a text an error.
 
-The workload is the picture's bytes behind one line of options, or the bytes alone where all options are the
-defaults; see `fleet.images.envelope`.
+The workload is the picture's bytes behind one line of options, or the bytes alone where there is nothing to say; see
+`fleet.images.envelope`.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 from fleet.client.blocking import Task
@@ -20,6 +21,7 @@ from fleet.settings import MIB
 HEAD_BYTES: Final = 1024  # of a packet, for the function and the unique
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
+Size = Spec | Mapping[str, Any] | str  # one of several: options, or the name of a preset
 
 
 class PictureTask(Task):
@@ -33,9 +35,78 @@ class PictureTask(Task):
             JobFailed, Deadline, NoServer: as `Task.result`.
         """
         try:
-            return Picture(super().result(timeout))
+            return opened(super().result(timeout))[1]
         except JobFailed as failure:
             raise understood(failure) from None
+
+
+class Thumbnails:
+    """Several pictures that are being made of one. Made by `Client.thumbnails`.
+
+    To go through it gives each ``(name, Picture)`` as soon as it is there, largest first; `result` gives all of them
+    by name. Each may be done once or often, in any order.
+
+        for name, thumb in client.thumbnails("large.jpg", {"avatar": {"width": 64}, "card": Spec(320, 240)}):
+            thumb.save(f"{name}.jpg")
+    """
+
+    def __init__(self, task: Task, names: tuple[str, ...], timeout_s: float) -> None:
+        self.task = task
+        self.names = names
+        self._timeout_s = timeout_s
+        self._made: dict[str, Picture] = {}
+
+    def __repr__(self) -> str:
+        return f"<Thumbnails {len(self._made)} of {len(self.names)}: {', '.join(self.names)}>"
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many of how many are made."""
+        return self.task.progress[0], len(self.names)
+
+    def __iter__(self) -> Iterator[tuple[str, Picture]]:
+        return self.stream()
+
+    def stream(self, timeout: float | None = None) -> Iterator[tuple[str, Picture]]:
+        """Each as it comes; `timeout` (seconds) is for each wait. Raises as `PictureTask.result` does."""
+        told = 0
+        while told < len(self.names):
+            if told == len(self._made):
+                self._receive(timeout)
+            yield list(self._made.items())[told]
+            told += 1
+
+    def result(self, timeout: float | None = None) -> dict[str, Picture]:
+        """All of them, by name, in the order in which they were made; `timeout` (seconds) is for the whole wait.
+
+        Raises as `PictureTask.result` does; what had come by then can still be streamed.
+        """
+        waits_s = self._timeout_s if timeout is None else timeout
+        deadline = time.monotonic() + waits_s
+        while len(self._made) < len(self.names):
+            self._receive(max(0.0, deadline - time.monotonic()))
+        return dict(self._made)
+
+    def _receive(self, timeout: float | None) -> None:
+        """Wait for one more than there are."""
+        before = len(self._made)
+        try:
+            for part in self.task.stream(timeout):
+                name, picture = opened(part)
+                self._made.setdefault(name, picture)  # a job that was sent again sends again what came before
+                if len(self._made) > before:
+                    return
+        except JobFailed as failure:
+            raise understood(failure) from None
+        raise JobFailed(f"the worker made only {', '.join(self._made) or 'none'} of {', '.join(self.names)}")
+
+
+def opened(result: bytes) -> tuple[str, Picture]:
+    """A worker's result: a name, if it is one of several, and the picture."""
+    try:
+        return envelope.picture_of(result)
+    except ValueError as error:
+        raise JobFailed(f"the worker sent what is no picture: {error}") from error
 
 
 def understood(failure: JobFailed) -> JobFailed | BadSpec:
@@ -49,7 +120,7 @@ def understood(failure: JobFailed) -> JobFailed | BadSpec:
     return failure
 
 
-def packed(source: Source, options: Mapping[str, Any], most_bytes: int) -> tuple[Data, ...]:
+def packed(source: Source, options: Mapping[str, Any], facts: bool, most_bytes: int) -> tuple[Data, ...]:
     """The workload for `source` with these `Spec` options, in parts, so that the picture is not copied.
 
     Raises:
@@ -57,7 +128,28 @@ def packed(source: Source, options: Mapping[str, Any], most_bytes: int) -> tuple
         BadImage: ``too-large``; a packet holds `most_bytes`.
         UsageError: the file cannot be read.
     """
-    line = envelope.prefix(Spec.from_mapping(options))
+    return _behind(envelope.prefix(Spec.from_mapping(options).to_mapping(), facts), source, most_bytes)
+
+
+def packed_for_preset(source: Source, options: Mapping[str, Any], facts: bool, most_bytes: int) -> tuple[Data, ...]:
+    """As `packed`, for a function that is a preset: what is not given comes from the settings of the pool."""
+    return _behind(envelope.prefix(options, facts), source, most_bytes)
+
+
+def packed_for_many(source: Source, sizes: Mapping[str, Size], most_bytes: int) -> tuple[Data, ...]:
+    """As `packed`, for several sizes by name."""
+    if not 0 < len(sizes) <= envelope.MAX_SIZES:
+        raise BadSpec(f"there are {len(sizes)} sizes; ask for 1 to {envelope.MAX_SIZES}")
+    return _behind(envelope.prefix_many({name: _size(size) for name, size in sizes.items()}), source, most_bytes)
+
+
+def _size(size: Size) -> dict[str, Any] | str:
+    if isinstance(size, str):
+        return size
+    return (size if isinstance(size, Spec) else Spec.from_mapping(size)).to_mapping()
+
+
+def _behind(line: bytes, source: Source, most_bytes: int) -> tuple[Data, ...]:
     data = read(source)
     if len(data) + len(line) > most_bytes - HEAD_BYTES:
         text = f"the picture has {len(data) / MIB:.1f} MiB; a packet holds {most_bytes / MIB:g} MiB. Send a smaller one"

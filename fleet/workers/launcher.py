@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
 from fleet.backoff import Backoff
 from fleet.settings import PoolLimits
 from fleet.workers.keeper import Ended
+from fleet.workers.kit import Kit
 from fleet.workers.zygote import MESSAGE_BYTES
 
 RESTART: Final = Backoff(first_s=0.1, cap_s=10.0)
@@ -31,13 +32,13 @@ class Launcher:
     """Runs jobs in runners, through one zygote at a time.
 
     Args:
-        functions: ``module:callable`` by name.
+        kit: the functions that the runners have.
         on_change: called when `ready` has changed.
     """
 
-    def __init__(self, functions: Mapping[str, str], limits: PoolLimits, on_change: Callable[[], None]) -> None:
+    def __init__(self, kit: Kit, limits: PoolLimits, on_change: Callable[[], None]) -> None:
         self.ready = False
-        self._config = json.dumps({"functions": dict(functions), "limits": asdict(limits), "path": sys.path})
+        self._config = json.dumps({"kit": kit, "limits": asdict(limits), "path": sys.path})
         self._on_change = on_change
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None

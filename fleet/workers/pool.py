@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fleet.settings import Address, PoolLimits
-from fleet.workers.functions import BUILT_IN
+from fleet.workers.functions import kit as pictures
+from fleet.workers.kit import Kit, kit_of
 from fleet.workers.launcher import Launcher
 from fleet.workers.slot import Slot
 
@@ -23,19 +24,16 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Pool:
-    """`slots` slots at `servers`, for `functions` (``module:callable`` by name)."""
+    """`slots` slots at `servers`, for the functions of a kit."""
 
-    def __init__(
-        self, servers: Sequence[Address], slots: int, functions: Mapping[str, str], limits: PoolLimits
-    ) -> None:
+    def __init__(self, servers: Sequence[Address], slots: int, kit: Kit, limits: PoolLimits) -> None:
         self._limits = limits
         self._changed = asyncio.Event()
         self._asked = 0  # how often a signal asked to stop
-        self._launcher = Launcher(functions, limits, self._change)
+        self._launcher = Launcher(kit, limits, self._change)
         host = socket.gethostname()
-        names = list(functions)
         self.slots = [
-            Slot(f"{host}-{number}", servers, names, self._launcher, limits, self._change)
+            Slot(f"{host}-{number}", servers, kit.names, self._launcher, limits, self._change)
             for number in range(1, slots + 1)
         ]
 
@@ -101,25 +99,29 @@ def run_pool(
     servers: Sequence[Address],
     slots: int,
     *,
-    functions: Mapping[str, str] = BUILT_IN,
+    functions: Kit | Mapping[str, str] | None = None,
     limits: PoolLimits | None = None,
 ) -> int:
     """Run a pool in this process until SIGTERM or SIGINT; returns the exit code.
 
     Its first line on stdout is ``ready N slots: name, name``.
+
+    Args:
+        functions: a kit, or ``module:callable`` by name; None is those on pictures, with no presets.
     """
+    kit = functions if isinstance(functions, Kit) else kit_of(functions) if functions else pictures()
     factory = _loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_run(servers, slots, functions, limits or PoolLimits()))
+        runner.run(_run(servers, slots, kit, limits or PoolLimits()))
     return 0
 
 
-async def _run(servers: Sequence[Address], slots: int, functions: Mapping[str, str], limits: PoolLimits) -> None:
-    pool = Pool(servers, slots, functions, limits)
+async def _run(servers: Sequence[Address], slots: int, kit: Kit, limits: PoolLimits) -> None:
+    pool = Pool(servers, slots, kit, limits)
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, pool.stop)
-    await pool.run(lambda: _put(f"ready {slots} slots: {', '.join(functions)}"))
+    await pool.run(lambda: _put(f"ready {slots} slots: {', '.join(kit.names)}"))
 
 
 def say(text: str) -> None:

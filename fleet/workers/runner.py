@@ -14,16 +14,14 @@ import mmap
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
 
 from fleet.linux import follow_parent
 from fleet.settings import PoolLimits
 from fleet.workers import channel
 from fleet.workers.channel import Kind
-
-Part = bytes | channel.Progress
-Function = Callable[[memoryview], bytes | Iterator[Part]]
+from fleet.workers.kit import Function, Part
 
 INPUT: Final = 3  # the descriptors it is left with, besides the standard ones
 CHANNEL: Final = 4

@@ -14,7 +14,6 @@ what they meant. On its control socket each message is one JSON object:
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import select
@@ -26,7 +25,7 @@ from typing import Any, Final
 from fleet.linux import follow_parent
 from fleet.settings import PoolLimits
 from fleet.workers import runner
-from fleet.workers.runner import Function
+from fleet.workers.kit import Function, Kit
 
 MESSAGE_BYTES: Final = 64 * 1024
 
@@ -111,18 +110,6 @@ def _kill_group(pid: int) -> None:
             pass
 
 
-def load(paths: dict[str, str]) -> dict[str, Function]:
-    """The functions that ``module:callable`` stands for; a module's `warm_up`, if it has one, is called."""
-    functions: dict[str, Function] = {}
-    for name, path in paths.items():
-        module_name, _, attribute = path.partition(":")
-        module = importlib.import_module(module_name)
-        functions[name] = getattr(module, attribute)
-        if warm_up := getattr(module, "warm_up", None):
-            warm_up()
-    return functions
-
-
 def main() -> None:
     descriptor, parent, config = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
     follow_parent(parent)
@@ -130,7 +117,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.path[:] = config["path"]  # what the pool's program can import, its functions can be
-    functions = load(config["functions"])
+    functions = Kit(*config["kit"]).load()
     # Nothing that is here now is garbage, and a collection in a runner would touch, and so copy, all of it.
     gc.collect()
     gc.disable()

@@ -51,10 +51,12 @@ def test_a_line_for_each_part_and_ready_last(fleet: Program) -> None:
     where = up(fleet)
     assert fleet.out.seen == [
         f"server   listening {where}",
-        "pool     ready 2 slots: resize, thumbnail",
+        "pool     ready 2 slots: resize, thumbnail, thumbnails, shrink_image",
         "ready",
     ]
-    assert [(f.name, f.workers) for f in admin.status(where)] == [("resize", 2), ("thumbnail", 2)]
+    assert [(f.name, f.workers) for f in admin.status(where)] == [
+        (name, 2) for name in ("resize", "shrink_image", "thumbnail", "thumbnails")
+    ]
     assert thumbnail(where).startswith("<Picture png 200x150")
 
 
