@@ -55,6 +55,14 @@ def offspring() -> list[int]:
         return []
 
 
+def address_space() -> int:
+    """The bytes of this process's address space; 0 where the kernel does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
 def oom_kills() -> int | None:
     """How many processes the kernel has killed for memory since it started; None where it does not tell."""
     try:

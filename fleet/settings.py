@@ -157,32 +157,21 @@ class PoolLimits:
     open_files: int = 32
     processes: int = 256  # of the runners' user, threads too: what a fork bomb gets where no filter stops it
     grace_s: float = 20.0  # SIGTERM to giving the running jobs up
-    runner_jobs: int = 500  # that a runner kept for many does, some 10 % more or less, before it is replaced
-    runner_bytes: int = 256 * MIB  # resident: one kept for many jobs that grew larger is replaced
 
 
 @dataclass(frozen=True)
 class Containment:
-    """How far a pool keeps its runners from everything else, and one job from the next.
+    """How far a pool keeps its runners from everything but their pictures.
 
     Raises:
-        UsageError: a word is none of those it may be, or the two contradict each other.
+        UsageError: `sandbox` is none of the words it may be.
     """
 
     sandbox: str = "preferred"  # what this kernel has of it, and loudly if that is not all; or "required", or "off"
-    isolation: str = "job"  # a process per "job"; or per "slot", recycled; or "none": kept for good, without limits
     user: str = "nobody"  # whose rights runners have, by name or number, where the pool is root
 
     SANDBOX: ClassVar[tuple[str, ...]] = ("required", "preferred", "off")
-    ISOLATION: ClassVar[tuple[str, ...]] = ("job", "slot", "none")
 
     def __post_init__(self) -> None:
-        for name, words in (("sandbox", self.SANDBOX), ("isolation", self.ISOLATION)):
-            if getattr(self, name) not in words:
-                raise UsageError(f"{name} is {getattr(self, name)!r}; it may be {', '.join(words)}")
-        if self.isolation == "none" and self.sandbox == "required":
-            raise UsageError("isolation none has no sandbox, and one is required; say sandbox off, or isolation slot")
-
-    @property
-    def sandboxed(self) -> bool:
-        return self.sandbox != "off" and self.isolation != "none"
+        if self.sandbox not in self.SANDBOX:
+            raise UsageError(f"sandbox is {self.sandbox!r}; it may be {', '.join(self.SANDBOX)}")

@@ -48,3 +48,13 @@ Cache = Annotated[
         help="Answer a submit whose unique has a result of this age at most with that result. May be given again.",
     ),
 ]
+Sandbox = Annotated[
+    str,
+    typer.Option(
+        metavar="required|preferred|off",
+        help="Lock runners in: refuse to start if not all of it is to be had, say so loudly, or do without.",
+    ),
+]
+User = Annotated[
+    str, typer.Option("--user", metavar="NAME", help="Where root starts the pool: whose rights its runners have.")
+]

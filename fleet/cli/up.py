@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fleet.cli import options
-from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, FunctionPolicy, PoolLimits
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, Containment, FunctionPolicy, PoolLimits
 
 FLEET = (sys.executable, "-P", "-m", "fleet")  # this very installation, whatever PATH and the directory hold
 SERVER_STOP_S = 5.0  # it only says goodbye
@@ -23,6 +23,8 @@ def up(
     listen: options.Listen = DEFAULT_HOST,
     port: options.Port = DEFAULT_PORT,
     deadline: options.Deadline = PoolLimits.deadline_s,
+    sandbox: options.Sandbox = Containment.sandbox,
+    user: options.User = Containment.user,
     protocol: options.Protocols = None,
     http_port: options.HttpPort = None,
     store: options.Store = None,
@@ -51,9 +53,20 @@ def up(
         ready="listening ",
         stop_s=SERVER_STOP_S,
     )
+    Containment(sandbox, user)  # a word that it may not be is told before anything starts
     pool = Part(
         "pool",
-        (*FLEET, "worker", "--workers", str(workers), "--deadline", f"{deadline:g}", "--servers", "{server}"),
+        (
+            *FLEET,
+            "worker",
+            "--workers",
+            str(workers),
+            "--deadline",
+            f"{deadline:g}",
+            "--servers",
+            "{server}",
+            *("--sandbox", sandbox, "--user", user),
+        ),
         ready="ready ",
         needs=("server",),
         stop_s=PoolLimits.grace_s + POOL_MARGIN_S,

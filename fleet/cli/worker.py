@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fleet.cli import options
-from fleet.settings import PoolLimits
+from fleet.settings import Containment, PoolLimits
 
 
 def worker(
@@ -18,6 +18,8 @@ def worker(
     ] = os.cpu_count() or 1,
     servers: options.Servers = None,
     deadline: options.Deadline = PoolLimits.deadline_s,
+    sandbox: options.Sandbox = Containment.sandbox,
+    user: options.User = Containment.user,
 ) -> None:
     """Run a pool of image workers in the foreground, for the functions `resize` and `thumbnail`.
 
@@ -27,4 +29,5 @@ def worker(
     from fleet.settings import parse_servers
     from fleet.workers.pool import run_pool
 
-    sys.exit(run_pool(parse_servers(servers), workers, limits=PoolLimits(deadline_s=deadline)))
+    contained = Containment(sandbox, user)
+    sys.exit(run_pool(parse_servers(servers), workers, limits=PoolLimits(deadline_s=deadline), containment=contained))

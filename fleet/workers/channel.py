@@ -5,6 +5,7 @@
                     STATUS    how far the job got: numerator, denominator
                     RESULT    the end: the rest of the result
                     ERROR     the end: why there is none, in one line
+                    SHORT     the end: there is none for want of memory
 
 Rule: what comes from a runner was written by the picture, if the picture took it over. It is read into nothing but
 these values, and no more than was allowed is ever held.
@@ -28,9 +29,10 @@ class Kind(IntEnum):
     STATUS = 3
     RESULT = 4
     ERROR = 5
+    SHORT = 6
 
 
-LAST: Final = frozenset({Kind.RESULT, Kind.ERROR})
+LAST: Final = frozenset({Kind.RESULT, Kind.ERROR, Kind.SHORT})
 
 
 class Record(NamedTuple):

@@ -141,8 +141,15 @@ def resource_failure(text: str) -> str:
     return str_of(BadImage("resource", text))
 
 
+def ran_short(error: BaseException) -> bool:
+    """Whether with more memory it might have gone well."""
+    return isinstance(error, MemoryError) or (isinstance(error, BadImage) and error.reason == "resource")
+
+
 def str_of(error: BaseException) -> str:
     """An error in one line, as it travels in a WORK_EXCEPTION packet: ``TypeName: text``."""
+    if isinstance(error, MemoryError):
+        error = BadImage("resource", "it needs more memory than a job may have")
     text = " ".join(str(error).split())
     if isinstance(error, BadImage):
         text = f"{error.reason}: {text}"

@@ -13,10 +13,11 @@ from typing import Final, Protocol
 
 from fleet.workers import channel
 from fleet.workers.channel import LAST, BadRecord, Errand, Record
+from fleet.workers.death import Death
 
 READ_BYTES: Final = 64 * 1024
 
-Ended = Callable[[str | None], None]  # called with why the runner died, or None if it exited by itself
+Ended = Callable[[Death], None]  # called once, whatever happens
 
 
 class Runners(Protocol):
@@ -24,7 +25,7 @@ class Runners(Protocol):
 
     ready: bool
 
-    def run(self, reader: int, channel: socket.socket, ended: Ended) -> int: ...
+    def run(self, reader: int, channel: socket.socket, memory_bytes: int, ended: Ended) -> int: ...
     def kill(self, runner: int) -> None: ...
 
 
@@ -34,12 +35,10 @@ class Keeper:
     Args:
         result_bytes: what it may send for one errand.
         heard: called with each record.
-        ended: called when the runner is gone: why it died, or None.
+        ended: called when the runner is gone, with how it ended.
     """
 
-    def __init__(
-        self, runners: Runners, result_bytes: int, heard: Callable[[Record], None], ended: Callable[[str | None], None]
-    ) -> None:
+    def __init__(self, runners: Runners, result_bytes: int, heard: Callable[[Record], None], ended: Ended) -> None:
         self._runners = runners
         self._result_bytes = result_bytes
         self._heard = heard
@@ -53,7 +52,7 @@ class Keeper:
     def ready(self) -> bool:
         return self._runners.ready
 
-    def send(self, errand: Errand, reader: int) -> None:
+    def send(self, errand: Errand, reader: int, memory_bytes: int) -> None:
         """Start a runner for the errand; `reader` is its input."""
         ours, theirs = socket.socketpair()
         with theirs:
@@ -62,7 +61,7 @@ class Keeper:
             self._socket, self._wrong = ours, None
             self._records = channel.Records(self._result_bytes)
             asyncio.get_running_loop().add_reader(ours.fileno(), self._read)
-            self._number = self._runners.run(reader, theirs, self._over)
+            self._number = self._runners.run(reader, theirs, memory_bytes, self._over)
 
     def kill(self) -> None:
         self._runners.kill(self._number)
@@ -93,15 +92,15 @@ class Keeper:
                     self._stop_listening()
                     return
         except BadRecord as error:
-            self._wrong = f"the runner sent {error}"
+            self._wrong = f"it sent {error}"
             self._stop_listening()
             self.kill()
 
-    def _over(self, why: str | None) -> None:
+    def _over(self, death: Death) -> None:
         while self._read():  # what it wrote before it ended, no more than a socket holds
             pass
         self._stop_listening()
-        self._ended(self._wrong or why)
+        self._ended(Death(self._wrong) if self._wrong else death)
 
     def _stop_listening(self) -> None:
         if self._socket is not None:

@@ -15,7 +15,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from fleet.backoff import Backoff
-from fleet.settings import PoolLimits
+from fleet.linux import oom_kills
+from fleet.settings import Containment, PoolLimits
+from fleet.workers.death import Death, of_status
 from fleet.workers.keeper import Ended
 from fleet.workers.kit import Kit
 from fleet.workers.zygote import MESSAGE_BYTES
@@ -36,9 +38,25 @@ class Launcher:
         on_change: called when `ready` has changed.
     """
 
-    def __init__(self, kit: Kit, limits: PoolLimits, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kit: Kit,
+        limits: PoolLimits,
+        containment: Containment,
+        on_change: Callable[[], None],
+    ) -> None:
         self.ready = False
-        self._config = json.dumps({"kit": kit, "limits": asdict(limits), "path": sys.path})
+        self.lacks: dict[str, str] = {}  # layers of the sandbox that are not to be had here, and why
+        self.refusal: str | None = None  # why there will never be a zygote
+        self._config = json.dumps(
+            {
+                "kit": kit,
+                "limits": asdict(limits),
+                "containment": asdict(containment),
+                "path": sys.path,
+            }
+        )
+        self._oom_kills = oom_kills()
         self._on_change = on_change
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -66,16 +84,17 @@ class Launcher:
         self._control = ours
         self._loop.add_reader(ours.fileno(), self._hear)
 
-    def run(self, reader: int, channel: socket.socket, ended: Ended) -> int:
+    def run(self, reader: int, channel: socket.socket, memory_bytes: int, ended: Ended) -> int:
         """Start a runner with this input and this channel; returns its number. `ended` is called once, at its end."""
         assert self._control is not None
         self._last_runner += 1
         number = self._last_runner
         self._runners[number] = ended
         try:
-            socket.send_fds(self._control, [json.dumps({"run": number}).encode()], [reader, channel.fileno()])
+            message = json.dumps({"run": number, "memory_bytes": memory_bytes})
+            socket.send_fds(self._control, [message.encode()], [reader, channel.fileno()])
         except OSError as error:
-            self._loop.call_soon(self._over, number, f"the runner could not be started: {error.strerror}")
+            self._loop.call_soon(self._over, number, Death(f"it could not be started: {error.strerror}", False))
         return number
 
     def kill(self, runner: int) -> None:
@@ -107,20 +126,30 @@ class Launcher:
         if "ready" in message:
             self._failures = 0
             self.ready = True
+            self.lacks = message["lacks"]
+            self._on_change()
+        elif "refused" in message:
+            self.refusal = message["refused"]
             self._on_change()
         elif "ended" in message:
-            self._over(message["ended"], how_it_died(message["status"]))
+            self._over(message["ended"], self._death(message["status"]))
         elif "failed" in message:
-            self._over(message["failed"], message["text"])
+            self._over(message["failed"], Death(message["text"], False))
 
-    def _over(self, runner: int, why: str | None) -> None:
+    def _death(self, status: int) -> Death:
+        before = self._oom_kills
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            self._oom_kills = oom_kills()
+        return of_status(status, None if before is None else before != self._oom_kills)
+
+    def _over(self, runner: int, death: Death) -> None:
         if ended := self._runners.pop(runner, None):
-            ended(why)
+            ended(death)
 
     def _zygote_lost(self) -> None:
         self._drop_zygote()
         for runner in list(self._runners):
-            self._over(runner, "the process that ran it was lost")
+            self._over(runner, Death("the process that started it was lost", False))
         if not self._closed:
             self._failures += 1
             self._loop.call_later(RESTART.delay_s(self._failures, random.random()), self.start)
@@ -142,18 +171,3 @@ class Launcher:
         self._closed = True
         self._runners.clear()
         self._drop_zygote()
-
-
-def how_it_died(status: int) -> str | None:
-    """What a wait status says of a runner; None if it exited in good order."""
-    code = os.waitstatus_to_exitcode(status)
-    if code == 0:
-        return None
-    if code > 0:
-        return f"the runner exited with code {code} and no verdict"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    hint = " (perhaps out of memory)" if name == "SIGKILL" else ""
-    return f"the runner was killed by {name}{hint}"

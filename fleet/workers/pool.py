@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from fleet.settings import Address, PoolLimits
+from fleet.errors import UsageError
+from fleet.settings import Address, Containment, PoolLimits
+from fleet.workers.denials import Denials
 from fleet.workers.functions import kit as pictures
 from fleet.workers.kit import Kit, kit_of
 from fleet.workers.launcher import Launcher
@@ -26,14 +28,23 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 class Pool:
     """`slots` slots at `servers`, for the functions of a kit."""
 
-    def __init__(self, servers: Sequence[Address], slots: int, kit: Kit, limits: PoolLimits) -> None:
+    def __init__(
+        self,
+        servers: Sequence[Address],
+        slots: int,
+        kit: Kit,
+        limits: PoolLimits,
+        containment: Containment,
+    ) -> None:
         self._limits = limits
+        self._containment = containment
         self._changed = asyncio.Event()
         self._asked = 0  # how often a signal asked to stop
-        self._launcher = Launcher(kit, limits, self._change)
+        self._launcher = Launcher(kit, limits, containment, self._change)
         host = socket.gethostname()
+        denials = Denials()
         self.slots = [
-            Slot(f"{host}-{number}", servers, kit.names, self._launcher, limits, self._change)
+            Slot(f"{host}-{number}", servers, kit.names, self._launcher, limits, denials, self._change)
             for number in range(1, slots + 1)
         ]
 
@@ -49,7 +60,11 @@ class Pool:
         self._changed.set()
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Until `stop`; calls `ready` once, when every slot has a job server and can run jobs."""
+        """Until `stop`; calls `ready` once, when every slot has a job server and can run jobs.
+
+        Raises:
+            UsageError: its runners cannot be contained as they were to be.
+        """
         self._launcher.start()
         for slot in self.slots:
             for link in slot.links:
@@ -58,6 +73,7 @@ class Pool:
         try:
             await self._until(lambda: self._launcher.ready and all(slot.connected for slot in self.slots))
             if not self._asked:
+                self._say_what_is_lacking()
                 ready()
             await self._until(lambda: False)
             await self._drain()
@@ -68,6 +84,8 @@ class Pool:
     async def _until(self, holds: Callable[[], bool], asked: int = 0) -> None:
         """Wait until it holds, or until somebody asked to stop more than `asked` times."""
         while not holds() and self._asked <= asked:
+            if self._launcher.refusal:
+                raise UsageError(self._launcher.refusal)
             self._changed.clear()
             await self._changed.wait()
 
@@ -88,6 +106,12 @@ class Pool:
         except TimeoutError:
             pass  # a server that does not read its last results does not get them
 
+    def _say_what_is_lacking(self) -> None:
+        if self._containment.sandbox == "off":
+            say("runners are NOT sandboxed: a picture that takes its decoder over has this user's rights")
+        elif lacks := self._launcher.lacks:
+            say(f"runners are sandboxed IN PART, for this kernel does not have all of it: {'; '.join(lacks.values())}")
+
     def _complain(self) -> None:
         missing = {link.address: link.reason for slot in self.slots for link in slot.links if not link.up}
         if missing and not all(slot.connected for slot in self.slots):
@@ -101,6 +125,7 @@ def run_pool(
     *,
     functions: Kit | Mapping[str, str] | None = None,
     limits: PoolLimits | None = None,
+    containment: Containment | None = None,
 ) -> int:
     """Run a pool in this process until SIGTERM or SIGINT; returns the exit code.
 
@@ -108,16 +133,25 @@ def run_pool(
 
     Args:
         functions: a kit, or ``module:callable`` by name; None is those on pictures, with no presets.
+
+    Raises:
+        UsageError: its runners cannot be contained as they were to be.
     """
     kit = functions if isinstance(functions, Kit) else kit_of(functions) if functions else pictures()
     factory = _loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_run(servers, slots, kit, limits or PoolLimits()))
+        runner.run(_run(servers, slots, kit, limits or PoolLimits(), containment or Containment()))
     return 0
 
 
-async def _run(servers: Sequence[Address], slots: int, kit: Kit, limits: PoolLimits) -> None:
-    pool = Pool(servers, slots, kit, limits)
+async def _run(
+    servers: Sequence[Address],
+    slots: int,
+    kit: Kit,
+    limits: PoolLimits,
+    containment: Containment,
+) -> None:
+    pool = Pool(servers, slots, kit, limits, containment)
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, pool.stop)

@@ -15,52 +15,80 @@ import os
 import resource
 import signal
 from collections.abc import Iterator, Mapping
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from fleet.linux import follow_parent
 from fleet.settings import PoolLimits
 from fleet.workers import channel
 from fleet.workers.channel import Kind
+from fleet.workers.functions import ran_short, str_of
 from fleet.workers.kit import Function, Part
+from fleet.workers.sandbox import Sandbox
 
 INPUT: Final = 3  # the descriptors it is left with, besides the standard ones
 CHANNEL: Final = 4
 
 
-def run(functions: Mapping[str, Function], fds: tuple[int, int], limits: PoolLimits, parent: int) -> NoReturn:
-    """Be the runner. `fds` are its input and its channel, `parent` is the zygote's number, from before the fork."""
+class Terms(NamedTuple):
+    """What holds for all runners of a zygote."""
+
+    limits: PoolLimits
+    sandbox: Sandbox
+    base_bytes: int  # address space that the zygote has already
+    parent: int  # its process number, from before the fork
+
+
+def run(functions: Mapping[str, Function], fds: tuple[int, int], memory_bytes: int, terms: Terms) -> NoReturn:
+    """Be the runner. `fds` are its input and its channel, `memory_bytes` is what it may have of memory."""
     code = 1
     try:
-        _become_a_runner(fds, limits, parent)
+        _become_a_runner(fds, memory_bytes, terms)
         code = _serve(functions)
     finally:
         os._exit(code)
 
 
-def _become_a_runner(fds: tuple[int, int], limits: PoolLimits, parent: int) -> None:
+def _become_a_runner(fds: tuple[int, int], memory_bytes: int, terms: Terms) -> None:
     os.setsid()
-    follow_parent(parent)
+    os.chdir("/")
+    terms.sandbox.change_user()
+    follow_parent(terms.parent)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    _move(fds)
-    for limit, most in (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, math.ceil(limits.deadline_s) + 1),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, limits.open_files),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (most, most))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write beyond the limit is an error, and has a text
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write to a file is an error, and has a text
+    _move(fds, terms.sandbox.ruleset)
+    _limit(memory_bytes, terms)
+    terms.sandbox.enter()
 
 
-def _move(fds: tuple[int, int]) -> None:
-    """The two descriptors to their places, and all others away."""
+def _move(fds: tuple[int, int], kept: int) -> None:
+    """The two descriptors to their places, and all others away; but for the one that the sandbox closes itself."""
     held = [os.dup(fd) for fd in fds]  # so that neither is overwritten by the other's move
     for fd, place in zip(held, (INPUT, CHANNEL), strict=True):
         os.dup2(fd, place, inheritable=False)
-    os.closerange(CHANNEL + 1, 1 << 20)
+    kept = max(kept, CHANNEL)
+    os.closerange(CHANNEL + 1, kept)
+    os.closerange(kept + 1, 1 << 20)
+
+
+def _limit(memory_bytes: int, terms: Terms) -> None:
+    limits = terms.limits
+    seconds = math.ceil(limits.deadline_s) + 1  # reached before the deadline by several threads only
+    most = {
+        resource.RLIMIT_AS: (terms.base_bytes + memory_bytes,) * 2,
+        resource.RLIMIT_CPU: (seconds, seconds + 1),  # SIGXCPU, then SIGKILL
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_NOFILE: (limits.open_files,) * 2,
+        resource.RLIMIT_CORE: (0, 0),
+    }
+    if terms.sandbox.counts_processes:
+        most[resource.RLIMIT_NPROC] = (limits.processes,) * 2
+    for limit, (soft, hard) in most.items():
+        inherited = resource.getrlimit(limit)[1]
+        if inherited != resource.RLIM_INFINITY:  # a lower one than ours stays, for only root could raise it
+            soft, hard = min(soft, inherited), min(hard, inherited)
+        resource.setrlimit(limit, (soft, hard))
 
 
 def _serve(functions: Mapping[str, Function]) -> int:
@@ -95,9 +123,8 @@ def _do(functions: Mapping[str, Function], errand: channel.Errand) -> None:
                 _pass_on(part)
             result = b""
     except BaseException as error:
-        from fleet.workers.functions import str_of
-
-        _send(Kind.ERROR, str_of(error).encode("utf-8", "replace"))
+        kind = Kind.SHORT if ran_short(error) else Kind.ERROR
+        _send(kind, str_of(error).encode("utf-8", "replace"))
     else:
         _send(Kind.RESULT, result)
 

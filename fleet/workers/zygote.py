@@ -4,9 +4,10 @@ Run by the pool as ``python -m fleet.workers.zygote DESCRIPTOR PARENT CONFIG``. 
 nothing. It is the one that kills and reaps runners, because only a parent knows which process numbers still mean
 what they meant. On its control socket each message is one JSON object:
 
-    from the pool   {"run": number}   and two descriptors, the runner's input and its channel
+    from the pool   {"run": number, "memory_bytes": n}   and two descriptors, the runner's input and its channel
                     {"kill": number}
-    to the pool     {"ready": true}
+    to the pool     {"ready": true, "lacks": {layer of the sandbox: why it is not there}}
+                    {"refused": why it cannot do its work as it is told to}
                     {"ended": number, "status": wait status}
                     {"failed": number, "text": why no runner could be forked}
 """
@@ -22,10 +23,13 @@ import socket
 import sys
 from typing import Any, Final
 
-from fleet.linux import follow_parent
-from fleet.settings import PoolLimits
+from fleet.errors import UsageError
+from fleet.linux import address_space, adopt_orphans, follow_parent, offspring
+from fleet.settings import Containment, PoolLimits
 from fleet.workers import runner
 from fleet.workers.kit import Function, Kit
+from fleet.workers.runner import Terms
+from fleet.workers.sandbox import Sandbox
 
 MESSAGE_BYTES: Final = 64 * 1024
 
@@ -33,12 +37,11 @@ MESSAGE_BYTES: Final = 64 * 1024
 class Zygote:
     """Its loop. `control` is one end of a SOCK_SEQPACKET pair."""
 
-    def __init__(self, control: socket.socket, functions: dict[str, Function], limits: PoolLimits) -> None:
+    def __init__(self, control: socket.socket, functions: dict[str, Function], terms: Terms) -> None:
         self._control = control
         self._functions = functions
-        self._limits = limits
+        self._terms = terms
         self._runners: dict[int, int] = {}  # their numbers in the pool, by process number
-        self._pid = os.getpid()
 
     def serve(self) -> None:
         """Until the pool closes its end."""
@@ -50,7 +53,7 @@ class Zygote:
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(wake_out, select.POLLIN)
-        self._tell({"ready": True})
+        self._tell({"ready": True, "lacks": self._terms.sandbox.lacks})
         while True:
             for descriptor, _ in poller.poll():
                 if descriptor == wake_out.fileno():
@@ -78,7 +81,7 @@ class Zygote:
             self._tell({"failed": message["run"], "text": f"no process could be forked: {error.strerror}"})
         else:
             if pid == 0:
-                runner.run(self._functions, (fds[0], fds[1]), self._limits, self._pid)
+                runner.run(self._functions, (fds[0], fds[1]), message["memory_bytes"], self._terms)
             self._runners[pid] = message["run"]
         finally:
             for fd in fds:
@@ -97,6 +100,18 @@ class Zygote:
                 _kill_group(pid)
                 _, status = os.waitpid(pid, 0)
                 self._tell({"ended": self._runners.pop(pid), "status": status})
+        if not self._terms.sandbox.filters_calls:
+            self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """What runners left behind in sessions of its own came to us; where calls are filtered there is no such."""
+        for pid in offspring():
+            if pid not in self._runners:
+                _kill_group(pid)
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._control.send(json.dumps(message).encode())
@@ -122,11 +137,26 @@ def main() -> None:
     gc.collect()
     gc.disable()
     gc.freeze()
+    adopt_orphans(True)
     with socket.socket(fileno=descriptor) as control:
         try:
-            Zygote(control, functions, PoolLimits(**config["limits"])).serve()
+            _serve(control, functions, PoolLimits(**config["limits"]), Containment(**config["containment"]))
         except (BrokenPipeError, ConnectionResetError):
             pass  # the pool is gone
+
+
+def _serve(
+    control: socket.socket, functions: dict[str, Function], limits: PoolLimits, containment: Containment
+) -> None:
+    try:
+        sandbox = Sandbox(containment)
+        if sandbox.lacks and containment.sandbox == "required":
+            raise UsageError(f"the sandbox is required and not whole: {'; '.join(sandbox.lacks.values())}")
+    except UsageError as error:
+        control.send(json.dumps({"refused": str(error)}).encode())
+        control.recv(1)  # until the pool closes its end
+        return
+    Zygote(control, functions, Terms(limits, sandbox, address_space(), os.getpid())).serve()
 
 
 if __name__ == "__main__":

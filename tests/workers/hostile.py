@@ -102,7 +102,93 @@ def peeks_behind(workload: memoryview) -> bytes:
 
 
 def descriptors(workload: memoryview) -> bytes:
-    return " ".join(sorted(os.listdir("/proc/self/fd"))).encode()
+    import fcntl
+
+    found = []
+    for number in range(100):
+        try:
+            fcntl.fcntl(number, fcntl.F_GETFD)
+            found.append(str(number))
+        except OSError:
+            pass
+    return " ".join(found).encode()
+
+
+def opens_a_file(workload: memoryview) -> bytes:
+    return os.read(os.open("/etc/passwd", os.O_RDONLY), 10)
+
+
+def lists_a_directory(workload: memoryview) -> bytes:
+    return repr(os.listdir("/")).encode()
+
+
+def connects(workload: memoryview) -> bytes:
+    import socket
+
+    socket.socket().connect(("127.0.0.1", 1))
+    return b"unreachable"
+
+
+def forks(workload: memoryview) -> bytes:
+    if os.fork() == 0:
+        os._exit(0)
+    return b"forked"
+
+
+def fork_bomb(workload: memoryview) -> bytes:
+    while True:
+        os.fork()
+
+
+def executes(workload: memoryview) -> bytes:
+    os.execv("/bin/true", ["true"])
+
+
+def kills_its_parent(workload: memoryview) -> bytes:
+    import signal
+
+    os.kill(os.getppid(), signal.SIGKILL)
+    return b"killed"
+
+
+def kills_everybody(workload: memoryview) -> bytes:
+    import signal
+
+    os.kill(-1, signal.SIGKILL)
+    return b"killed"
+
+
+def traces(workload: memoryview) -> bytes:
+    ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0)
+    return b"attached"
+
+
+def makes_memory_executable(workload: memoryview) -> bytes:
+    import mmap
+
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    return b"mapped"
+
+
+def starts_100_threads(workload: memoryview) -> bytes:
+    import threading
+
+    stop = threading.Event()
+    threads = [threading.Thread(target=stop.wait) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    return b"a hundred"
+
+
+def who(workload: memoryview) -> bytes:
+    return b"%d %d" % (os.geteuid(), os.getegid())
+
+
+def aborts(workload: memoryview) -> bytes:
+    os.abort()
 
 
 def prints(workload: memoryview) -> bytes:

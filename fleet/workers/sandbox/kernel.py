@@ -6,6 +6,7 @@ Rule: everything is looked up at import, in the zygote; a runner only calls.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import sys
 from typing import Final
@@ -21,6 +22,7 @@ PROCESSOR: Final = os.uname().machine if sys.platform == "linux" else ""
 
 _SET_DUMPABLE: Final = 4  # from linux/prctl.h
 _SET_NO_NEW_PRIVS: Final = 38
+_HIGH: Final = 10  # descriptors below are the runner's to arrange
 _VERSION: Final = 1  # asks landlock_create_ruleset for nothing but its version
 _SET_MODE_FILTER: Final = 1  # from linux/seccomp.h
 _GET_ACTION_AVAIL: Final = 2
@@ -73,8 +75,9 @@ def empty_ruleset() -> int:
     rules = _Ruleset((1 << kinds) - 1, _TCP if version >= _TCP_SINCE else 0, _SCOPES if version >= _SCOPES_SINCE else 0)
     size = 8 * (1 + (version >= _TCP_SINCE) + (version >= _SCOPES_SINCE))
     descriptor = _call(_LANDLOCK_CREATE_RULESET, ctypes.byref(rules), ctypes.c_size_t(size), ctypes.c_uint32(0))
-    os.set_inheritable(descriptor, False)
-    return descriptor
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    os.close(descriptor)
+    return high
 
 
 def restrict_files(ruleset: int) -> None:

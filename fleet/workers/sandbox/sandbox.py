@@ -69,7 +69,7 @@ class Sandbox:
         self._seccomp: kernel.Seccomp | None = None
         self._ids = _ids(containment.user) if os.geteuid() == 0 else None
         self._layers: dict[str, Callable[[], None]] = {}
-        if not containment.sandboxed:
+        if containment.sandbox == "off":
             return
         found = {offer.layer: offer for offer in offers()}
         self.lacks = {layer: offer.detail for layer, offer in found.items() if not offer.there}
@@ -88,8 +88,12 @@ class Sandbox:
         return "calls" in self._layers
 
     @property
-    def has_own_user(self) -> bool:
-        return "user" in self._layers and self._ids is not None
+    def counts_processes(self) -> bool:
+        """Whether a limit of the user's processes makes sense: the user is the runners' own, or nothing else stops a
+        fork bomb. Otherwise it would count whatever else the user runs, and forbid threads for that.
+        """
+        own_user = "user" in self._layers and self._ids is not None
+        return own_user or (bool(self._layers) and not self.filters_calls)
 
     def change_user(self) -> None:
         """The first layer, by itself: what is to hold for the new user must be done after it."""
