@@ -23,11 +23,12 @@ MAY_IMPORT = {
     "dial": {"errors", "settings"},
     "protocol": BASE,
     "images": BASE,
+    "config": BASE | {"images"},
     "jobserver": BASE | {"protocol"},
     "client": BASE | {"protocol"},
     "workers": BASE | {"protocol"},
     "supervisor": BASE,
-    "cli": BASE | {"protocol", "images", "jobserver", "client", "workers", "supervisor"},
+    "cli": BASE | {"config", "protocol", "images", "jobserver", "client", "workers", "supervisor"},
     "__init__": BASE | {"client", "images", "workers"},
     "__main__": {"cli"},
 }

@@ -21,13 +21,23 @@ def worker(
     sandbox: options.Sandbox = Containment.sandbox,
     user: options.User = Containment.user,
 ) -> None:
-    """Run a pool of image workers in the foreground, for the functions `resize` and `thumbnail`.
+    """Run a pool of image workers in the foreground: `resize`, `thumbnails`, and `thumb.NAME` for each preset.
 
     Its first line is `ready N slots: ...`. Ctrl-C or SIGTERM lets running jobs finish and ends it; a second one ends
     it at once.
     """
+    from fleet import config
     from fleet.settings import parse_servers
+    from fleet.workers.functions import kit
     from fleet.workers.pool import run_pool
 
+    settings = config.load()
+    pictures = kit(
+        {name: spec.to_mapping() for name, spec in settings.presets.items()},
+        {name: str(path) for name, path in settings.watermarks.items()},
+        settings.images,
+    )
+    addresses = parse_servers(servers or settings.servers)
     contained = Containment(sandbox, user)
-    sys.exit(run_pool(parse_servers(servers), workers, limits=PoolLimits(deadline_s=deadline), containment=contained))
+    limits = PoolLimits(deadline_s=deadline)
+    sys.exit(run_pool(addresses, workers, functions=pictures, limits=limits, containment=contained))

@@ -1,0 +1,87 @@
+"""Settings files: which one counts, and what is said of one that makes no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleet.config import Config, load
+from fleet.errors import UsageError
+from fleet.images import Spec
+from tests.images.builders import small
+
+AVATAR = '[presets.avatar]\nwidth = 64\nheight = 64\nfit = "cover"\nformat = "webp"\n'
+
+
+def loaded(here: Path, **environ: str) -> Config:
+    return load({"XDG_CONFIG_HOME": str(here / "xdg"), **environ}, here / "project", here / "etc.toml")
+
+
+def put(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
+    assert loaded(tmp_path) == Config()
+
+
+def test_a_preset_is_a_spec(tmp_path: Path) -> None:
+    put(tmp_path / "project" / "fleet.toml", AVATAR)
+    assert loaded(tmp_path).presets == {"avatar": Spec(64, 64, "cover", "webp")}
+
+
+def test_the_project_counts_before_the_user_before_the_system(tmp_path: Path) -> None:
+    put(
+        tmp_path / "etc.toml",
+        'servers = "etc"\n[presets.a]\nwidth = 1\n[presets.b]\nwidth = 1\n[presets.c]\nwidth = 1\n',
+    )
+    put(
+        tmp_path / "xdg" / "fleet" / "config.toml", 'servers = "user"\n[presets.a]\nwidth = 2\n[presets.b]\nwidth = 2\n'
+    )
+    put(
+        tmp_path / "project" / "pyproject.toml",
+        '[tool.fleet]\nservers = ["one", "two:99"]\n[tool.fleet.presets.a]\nwidth = 3\n',
+    )
+    found = loaded(tmp_path)
+    assert found.servers == "one,two:99"
+    assert {name: spec.width for name, spec in found.presets.items()} == {"a": 3, "b": 2, "c": 1}
+    put(tmp_path / "project" / "fleet.toml", 'servers = "toml"')
+    assert loaded(tmp_path).servers == "toml"
+    named = put(tmp_path / "named.toml", "[images]\nframes = 5\n")
+    assert loaded(tmp_path, FLEET_CONFIG=str(named)).limits.frames == 5
+    assert loaded(tmp_path, FLEET_CONFIG=str(named)).servers == "etc"
+
+
+def test_a_watermark_is_relative_to_its_file(tmp_path: Path) -> None:
+    put(tmp_path / "project" / "fleet.toml", '[watermarks]\nlogo = "logo.png"\n')
+    (tmp_path / "project" / "logo.png").write_bytes(small("png"))
+    assert loaded(tmp_path).marks() == {"logo": small("png")}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("=", "is no TOML"),
+        ("preset = 1", "no setting 'preset' (did you mean presets?)"),
+        ("presets = 1", "presets is 1; it must be a table"),
+        ("[presets]\navatar = 5", "presets.avatar is 5; it must be a table of options"),
+        ("[presets.avatar]\nwidth = 0", "presets.avatar: width=0 makes no sense"),
+        ("[presets.avatar]\nwidht = 5", "presets.avatar: there is no option 'widht' (did you mean width?)"),
+        ('[presets."a b"]\nwidth = 5', "'a b' is no name"),
+        ('[watermarks]\nlogo = "nowhere.png"', "watermarks.logo: there is no file"),
+        ("[images]\nframe = 5", "there is no limit 'frame' (did you mean frames?)"),
+        ("[images]\nframes = -1", "images.frames: -1 is no limit"),
+        ('servers = "a:b"', "servers: 'a:b' has no usable port"),
+        ("servers = 5", "servers: "),
+    ],
+)
+def test_what_makes_no_sense_is_named_with_its_file_and_key(tmp_path: Path, text: str, words: str) -> None:
+    path = put(tmp_path / "project" / "fleet.toml", text)
+    with pytest.raises(UsageError) as caught:
+        loaded(tmp_path)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
