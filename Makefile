@@ -43,6 +43,9 @@ fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600)
 samples: install ## draw the sample pictures anew
 	$(BIN)/python samples/images/draw.py
 
+contact-sheet: install ## render every operation on every sample into contact-sheet.png, to be looked at
+	$(BIN)/python samples/images/contact_sheet.py contact-sheet.png
+
 versions: install ## run the fast tests under the other interpreters that are found here
 	scripts/other-versions
 
@@ -65,4 +68,4 @@ $(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/packag
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-* tests/interop/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
 
-.PHONY: help demo test interop check fix bench samples versions install system peers clean
+.PHONY: help demo test interop check fix bench contact-sheet samples versions install system peers clean

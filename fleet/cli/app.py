@@ -11,6 +11,7 @@ from fleet.cli.resize import resize
 from fleet.cli.run import run
 from fleet.cli.server import server
 from fleet.cli.status import status
+from fleet.cli.thumbnails import thumbnails
 from fleet.cli.up import up
 from fleet.cli.worker import worker
 from fleet.version import __version__
@@ -44,7 +45,7 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-for command in (up, resize, run, status, server, worker):
+for command in (up, resize, thumbnails, run, status, server, worker):
     app.command(help=_paragraphs(command.__doc__ or ""))(command)
 for name, line in CLASSIC.items():  # for --help alone: they are run before typer is loaded
     app.command(name, help=line)(lambda: None)

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fleet.cli import say
+from fleet.cli import put, say
 from fleet.errors import FleetError, UsageError
 from fleet.images import Picture, Spec
 
 IN_FLIGHT: Final = 16  # pictures handed to the fleet and not yet back: enough for a pool, little enough to hold
 PARTIAL: Final = 6
 STDIO: Final = "-"
-FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".avif": "avif"}
-SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"}
+FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".avif": "avif", ".gif": "gif"}
+SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif", "gif": ".gif"}
 
 Waiter = Callable[[], Picture]
 Maker = Callable[[bytes], Waiter]  # hands a picture over; the waiter it returns gives the result
@@ -38,7 +38,9 @@ class Job:
 class Destination:
     """Where results go: one named file, or a directory."""
 
-    def __init__(self, output: str | None, directory: Path | None) -> None:
+    def __init__(self, output: str | None, directory: Path | None, json: bool = False) -> None:
+        if json and output == STDIO:
+            raise UsageError("-o - and --json would both write to stdout; use -o FILE")
         if (output is None) == (directory is None):
             raise UsageError("say where the result goes: -o FILE for one picture, or -d DIR for many")
         if output is not None and Path(output).is_dir():
@@ -46,12 +48,13 @@ class Destination:
         self.output = output
         self.directory = directory
 
-    def spec(self, size: str, format: str | None, options: Mapping[str, Any]) -> Spec:
+    def spec(self, size: str, options: Mapping[str, Any]) -> Spec:
         """What is wanted; the output's name says the format if nothing else does."""
         width, height = Spec.parse_size(size)
+        format = options.get("format")
         if format is None and self.output not in (None, STDIO):
             format = self._format_of(Path(str(self.output)))
-        return Spec.from_mapping({"width": width, "height": height, "format": format, **options})
+        return Spec.from_mapping({"width": width, "height": height, **options, "format": format})
 
     @staticmethod
     def _format_of(path: Path) -> str | None:
@@ -61,47 +64,65 @@ class Destination:
             raise UsageError(f"{path}: no format is written as {path.suffix}; use {', '.join(FORMATS)}, or --format")
         return FORMATS[path.suffix.lower()]
 
-    def jobs(self, files: Sequence[str]) -> Iterator[Job]:
-        """Each source with its target.
+    def jobs(self, files: Sequence[str], skip_existing: bool = False) -> Iterator[Job]:
+        """Each source with its target; a pattern is all the files that it fits.
 
         Raises:
             UsageError: two results would have one name, or there is one output for several pictures.
         """
+        files = [file for pattern in files for file in _expanded(pattern)]
         if self.output is not None:
             if len(files) > 1:
                 raise UsageError(f"-o names one file and there are {len(files)} pictures; use -d DIR")
-            yield Job(files[0], self.output)
+            if not (skip_existing and Path(self.output).is_file()):
+                yield Job(files[0], self.output)
             return
         assert self.directory is not None
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make the directory {self.directory}: {(error.strerror or '').lower()}") from error
+        make_directory(self.directory)
         taken: dict[str, str] = {}
         for source in files:
             stem = "stdin" if source == STDIO else Path(source).stem
             if stem in taken:
                 raise UsageError(f"{taken[stem]} and {source} would both become {stem}; resize them one by one")
             taken[stem] = source
-            yield Job(source, str(self.directory / stem), suffix=True)
+            target = self.directory / stem
+            if not (skip_existing and any(Path(f"{target}{suffix}").is_file() for suffix in FORMATS)):
+                yield Job(source, str(target), suffix=True)
 
 
-def process(jobs: Sequence[Job], make: Maker) -> int:
-    """Do all jobs, some at a time; return the exit code."""
+def make_directory(directory: Path) -> None:
+    """With those above it. Raises UsageError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the directory {directory}: {(error.strerror or '').lower()}") from error
+
+
+def _expanded(pattern: str) -> list[str]:
+    """The files of a pattern that the shell left as it is; anything else is a name."""
+    if pattern == STDIO or Path(pattern).exists():
+        return [pattern]
+    from glob import glob, has_magic
+
+    return sorted(glob(pattern)) or [pattern] if has_magic(pattern) else [pattern]
+
+
+def process(jobs: Sequence[Job], make: Maker, command: str, json: bool = False) -> int:
+    """Do all jobs, some at a time; return the exit code. `json`: print the facts of each."""
     codes: list[int] = []
     with _progress(len(jobs)) as advance:
         waiting: deque[tuple[Job, Waiter]] = deque()
         for job in jobs:
             if len(waiting) >= IN_FLIGHT:
-                codes.append(_finish(*waiting.popleft()))
+                codes.append(_finish(*waiting.popleft(), command, json))
                 advance()
             try:
-                waiting.append((job, make(_read(job.source))))
+                waiting.append((job, make(read(job.source))))
             except FleetError as error:
-                codes.append(_failed(job, error))
+                codes.append(failed(command, job.source, error))
                 advance()
         while waiting:
-            codes.append(_finish(*waiting.popleft()))
+            codes.append(_finish(*waiting.popleft(), command, json))
             advance()
     bad = [code for code in codes if code]
     if not bad:
@@ -109,22 +130,35 @@ def process(jobs: Sequence[Job], make: Maker) -> int:
     return bad[0] if len(bad) == len(codes) else PARTIAL
 
 
-def _finish(job: Job, waiter: Waiter) -> int:
+def _finish(job: Job, waiter: Waiter, command: str, json: bool) -> int:
     try:
-        _write(job, waiter())
+        picture = waiter()
+        target = Path(job.target + SUFFIXES[picture.format] if job.suffix else job.target)
+        write(target, picture)
     except FleetError as error:
-        return _failed(job, error)
+        return failed(command, job.source, error)
+    if json:
+        put_facts(job.source, target, picture)
     return 0
 
 
-def _failed(job: Job, error: FleetError) -> int:
-    name = "stdin" if job.source == STDIO else job.source
+def failed(command: str, source: str, error: FleetError) -> int:
+    """Say what went wrong with which picture; returns the exit code."""
+    name = "stdin" if source == STDIO else source
     text = str(error)
-    say(f"fleet resize: {text}" if name in text else f"fleet resize: {name}: {text}")
+    say(f"fleet {command}: {text}" if name in text else f"fleet {command}: {name}: {text}")
     return error.exit_code
 
 
-def _read(source: str) -> bytes:
+def put_facts(source: str, target: Path, picture: Picture, **more: str) -> None:
+    """One line of JSON: the files, and what is known of the result."""
+    from json import dumps
+
+    facts = picture.facts.to_mapping() if picture.facts else {}
+    put(dumps({"source": source, "target": str(target), **more, **facts}))
+
+
+def read(source: str) -> bytes:
     if source == STDIO:
         return sys.stdin.buffer.read()
     try:
@@ -133,12 +167,12 @@ def _read(source: str) -> bytes:
         raise UsageError(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _write(job: Job, picture: Picture) -> None:
-    if job.target == STDIO:
+def write(target: Path, picture: Picture) -> None:
+    """Beside its place, and renamed into it. Raises UsageError."""
+    if str(target) == STDIO:
         sys.stdout.buffer.write(picture)
         sys.stdout.buffer.flush()
         return
-    target = Path(job.target + SUFFIXES[picture.format] if job.suffix else job.target)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         if target.exists() and not target.is_file():  # a device or a pipe is written to, not replaced
@@ -151,23 +185,6 @@ def _write(job: Job, picture: Picture) -> None:
             beside.unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error
-
-
-@contextmanager
-def local_maker(spec: Spec) -> Iterator[Maker]:
-    """Makes pictures in this process."""
-    from fleet.images import render
-
-    yield lambda data: lambda: render(data, spec)
-
-
-@contextmanager
-def remote_maker(spec: Spec, servers: str | None, timeout: float) -> Iterator[Maker]:
-    """Makes pictures through a job server."""
-    from fleet.client import Client
-
-    with Client(servers, timeout=timeout) as client:
-        yield lambda data: client.resize(data, **spec.to_mapping()).result
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class Spec:
     format: str | None = option(
         None,
         Word((*FORMATS, "auto"), (("jpg", "jpeg"),)),
-        f"{', '.join(FORMATS)} or auto: what suits the picture and `accept`; none: the source's own (a still GIF: png)",
+        f"the result's: {', '.join(FORMATS)} or auto, by content and `accept`; none: the source's (a still GIF: png)",
         "Form",
     )
     quality: int | None = option(
@@ -77,7 +77,7 @@ class Spec:
     background: str = option(
         "#ffffff",
         _COLOUR,
-        "#rrggbb or transparent; behind what is transparent in a jpeg, and around: contain, padding, rotate",
+        "a colour, #rrggbb, or transparent; behind what is transparent in a jpeg, and around: contain, padding, rotate",
         "Shape",
     )
     enlarge: bool = option(False, Flag(), "make small pictures larger, too", "Size")

@@ -1,0 +1,71 @@
+"""What `fleet resize` was asked to make, and who makes it: the fleet, or this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fleet import config
+from fleet.cli.pictures import Destination, Maker
+from fleet.cli.spec_options import chosen as read
+from fleet.errors import UsageError
+from fleet.images import Limits, Spec, envelope
+
+LOCAL_MARK: Final = "local"  # the name of a watermark that was given as a file
+BESIDE_A_PRESET: Final = frozenset({"accept"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A spec, or the name of a preset that the pool has; and what only this process needs."""
+
+    spec: Spec
+    preset: str | None = None
+    accept: dict[str, Any] = field(default_factory=dict)
+    local: bool = False
+    marks: Mapping[str, bytes] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def from_command(
+        cls, destination: Destination, size: str | None, preset: str | None, chosen: Mapping[str, Any], local: bool
+    ) -> Wanted:
+        """Raises UsageError and BadSpec."""
+        given = read(chosen)
+        if preset:
+            if others := [*(["size"] if size else []), *(given.keys() - BESIDE_A_PRESET)]:
+                raise UsageError(f"--preset has all options from the settings; leave out --{min(others)}")
+            if not local:
+                return cls(Spec(), preset, given)
+            settings = config.load()
+            found = envelope.preset_of(preset, settings.presets).to_mapping()
+            return cls(Spec.from_mapping(found | given), None, {}, True, settings.marks(), settings.limits)
+        if not local:
+            return cls(destination.spec(size or "200x150", given))
+        settings, marks = config.load(), {}
+        mark = given.get("watermark")
+        if mark and mark not in settings.watermarks and Path(mark).is_file():
+            marks = {LOCAL_MARK: Path(mark).read_bytes()}
+            given["watermark"] = LOCAL_MARK
+        spec = destination.spec(size or "200x150", given)
+        return cls(spec, None, {}, True, {**settings.marks(), **marks}, settings.limits)
+
+
+@contextmanager
+def maker(wanted: Wanted, servers: str | None, timeout: float) -> Iterator[Maker]:
+    """Who makes it."""
+    if wanted.local:
+        from fleet.images import render
+
+        yield lambda data: lambda: render(data, wanted.spec, wanted.limits, watermarks=wanted.marks)
+        return
+    from fleet.client import Client
+
+    with Client(servers or config.load().servers, timeout=timeout) as client:
+        if wanted.preset:
+            yield lambda data: client.resize(data, preset=wanted.preset, **wanted.accept).result
+        else:
+            yield lambda data: client.resize(data, **wanted.spec.to_mapping()).result
