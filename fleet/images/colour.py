@@ -56,6 +56,11 @@ def flattened(image: Image.Image, background: str) -> Image.Image:
     return flat.convert("RGB")
 
 
+def premultiplied(image: Image.Image) -> Image.Image:
+    """An image with transparency by what is seen of it: colours that are hidden are gone."""
+    return image.convert("RGBA").convert("RGBa")
+
+
 def see_through(image: Image.Image, grey: int) -> Image.Image:
     """A 16-bit picture of which one grey is transparent, in 8 bits and with an alpha channel."""
     alpha = image.convert("I").point([255 * (value != grey) for value in range(1 << 16)], "L")

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from PIL import Image, ImageFilter
 
 from fleet.images import watermark
-from fleet.images.colour import flattened
+from fleet.images.colour import flattened, premultiplied
 from fleet.images.geometry import Plan
 from fleet.images.spec import TRANSPARENT, Spec
 
@@ -41,7 +41,7 @@ def _filtered(image: Image.Image, filter: ImageFilter.MultibandFilter) -> Image.
     """Weighed by what is seen: hidden colours must not bleed into an edge."""
     if image.mode not in ("LA", "RGBA"):
         return image.filter(filter)
-    seen = image.convert("RGBa").filter(filter).convert("RGBA")
+    seen = premultiplied(image).filter(filter).convert("RGBA")
     return seen.convert(image.mode)
 
 

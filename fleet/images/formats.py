@@ -6,6 +6,7 @@ from typing import Final
 
 from PIL import Image, ImageChops
 
+from fleet.images.colour import premultiplied
 from fleet.images.sniff import CONTENT_TYPES
 from fleet.images.spec import FORMATS, Spec
 
@@ -65,7 +66,7 @@ def is_drawing(image: Image.Image) -> bool:
     """Whether it has flat areas, as print, logos and diagrams have: what JPEG smears and PNG is made for."""
     if image.width < 2:
         return True
-    grey = image.convert("RGBa").getchannel("G") if image.mode in ("LA", "RGBA") else image.convert("L")
+    grey = premultiplied(image).getchannel("G") if image.mode in ("LA", "RGBA") else image.convert("L")
     left, right = grey.crop((0, 0, grey.width - 1, grey.height)), grey.crop((1, 0, grey.width, grey.height))
     same = ImageChops.difference(left, right).histogram()[0]
     return same >= FLAT * left.width * left.height

@@ -35,7 +35,7 @@ def copyright(exif: bytes) -> bytes:
         if entry.tag in (ARTIST, COPYRIGHT) and entry.kind == ASCII and entry.length <= TEXT_BYTES:
             text = entry.value[: entry.length] if entry.length <= 4 else _text(exif, entry)
             if text.strip(b"\0 "):
-                kept[entry.tag] = text.rstrip(b"\0") + b"\0\0\0\0"  # its end, and long enough to stand apart
+                kept[entry.tag] = (text.rstrip(b"\0") + b"\0").ljust(5, b"\0")  # too long to stand in its entry
     if not kept:
         return b""
     at = 8 + 2 + 12 * len(kept) + 4

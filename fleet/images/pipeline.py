@@ -250,7 +250,12 @@ def _facts(
 
 
 def warm_up() -> None:
-    """Load every decoder and encoder, so that a process forked from this one finds all of it in memory."""
+    """Load every decoder and encoder, and all else, so that a process forked from this one finds it in memory.
+
+    It may not be able to load anything itself: a sandbox has no files.
+    """
+    import difflib  # noqa: F401  (for the words of a refusal)
+
     from fleet.images import encode
     from fleet.images.engines import router
 

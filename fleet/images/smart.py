@@ -9,6 +9,7 @@ from typing import Final
 
 from PIL import Image, ImageFilter
 
+from fleet.images.colour import premultiplied
 from fleet.images.geometry import Anchor, Size, best_start
 
 LOOK_PX: Final = 96  # on the longer side: what is smaller is no subject
@@ -28,7 +29,7 @@ def anchor(image: Image.Image, wide: float, high: float) -> Anchor:
 
 def _grey(image: Image.Image) -> Image.Image:
     """What is transparent is flat, whatever is hidden in it."""
-    return image.convert("RGBa").getchannel("G") if image.mode in ("LA", "RGBA") else image.convert("L")
+    return premultiplied(image).getchannel("G") if image.mode in ("LA", "RGBA") else image.convert("L")
 
 
 def _edges(image: Image.Image) -> Image.Image:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageChops
 
-from fleet.images.colour import flattened
+from fleet.images.colour import flattened, premultiplied
 from fleet.images.engines import Frame, Loaded, Reduction, Source
 from fleet.images.geometry import Box, Size, moved, rotated, size_of, stored_box, stored_size, stretched, whole
 from fleet.images.scaling import resized, turned
@@ -90,7 +90,7 @@ def rotate(held: Held, degrees: float, background: str) -> Held:
 
 def border(image: Image.Image, tolerance: int) -> Box:
     """What is left without the border: what differs from the upper left pixel by no more than the tolerance."""
-    seen = image.convert("RGBa") if image.mode in ("LA", "RGBA") else image  # hidden colours are no difference
+    seen = premultiplied(image) if image.mode in ("LA", "RGBA") else image  # hidden colours are no difference
     corner = seen.getpixel((0, 0))
     difference = ImageChops.difference(seen, Image.new(seen.mode, seen.size, corner))
     most, *others = difference.split()

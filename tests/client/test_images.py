@@ -1,31 +1,73 @@
-"""What a source of a picture may be. (The whole way of a picture is tested in test_blocking and in tests/cli.)"""
+"""Pictures through the client and a real fleet: one, several, presets, and what comes back when it goes wrong."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet.client.images import read
-from fleet.errors import UsageError
+from fleet import Client
+from fleet.client.images import Thumbnails
+from fleet.errors import BadImage, BadSpec, JobFailed
+from fleet.images import Header, Spec, sniff
+from fleet.settings import Address
+from tests.conftest import SAMPLES
+from tests.processes import FLEET, LIMIT_S, Program
+
+pytestmark = pytest.mark.system
+
+PRESET = '[presets.avatar]\nwidth = 64\nheight = 64\nfit = "cover"\nformat = "webp"\n'
 
 
-def test_bytes_a_path_and_an_open_file(tmp_path: Path) -> None:
-    path = tmp_path / "kitten.jpg"
-    path.write_bytes(b"kitten")
-    assert [bytes(read(source)) for source in (b"kitten", bytearray(b"kitten"), path, str(path))] == [b"kitten"] * 4
-    with path.open("rb") as file:
-        assert read(file) == b"kitten"
+@pytest.fixture
+def client(spawn: Callable[..., Program], server: Address, tmp_path: Path) -> Iterator[Client]:
+    """A client of a pool of two that has a preset."""
+    (tmp_path / "fleet.toml").write_text(PRESET)
+    where = {"FLEET_CONFIG": str(tmp_path / "fleet.toml")}
+    pool = spawn(*FLEET, "worker", "--workers", "2", "--servers", str(server), env=where)
+    assert "thumb.avatar" in pool.out.line()
+    with Client(server, timeout=LIMIT_S) as client:
+        yield client
 
 
-@pytest.mark.parametrize("source", [None, 7, io.StringIO("kitten")])
-def test_what_is_no_source_says_what_is(source: Any) -> None:
-    with pytest.raises(UsageError, match=f'a file opened with "rb"; this is {type(source).__name__}'):
-        read(source)
+def test_a_picture_comes_with_its_facts(client: Client) -> None:
+    thumb = client.resize(SAMPLES / "orientation-6.jpg", gravity="north", fit="cover").result()
+    assert thumb.facts
+    assert thumb.facts.sha256 == thumb.sha256
+    assert (thumb.facts.source_width, thumb.facts.source_height) == (640, 480)
+    assert (thumb.facts.width, thumb.facts.bytes) == (thumb.width, len(thumb))
+    assert client.resize(SAMPLES / "orientation-6.jpg", facts=False).result().facts is None
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"cannot read .*missing\.jpg: no such file or directory"):
-        read(tmp_path / "missing.jpg")
+def test_a_preset_is_asked_for_by_name_and_by_any_client(client: Client) -> None:
+    picture = (SAMPLES / "kitten.png").read_bytes()
+    assert client.resize(picture, preset="avatar").result() == client.run("thumb.avatar", picture)
+    assert sniff(client.run("thumb.avatar", picture)) == Header("webp", 64, 64)
+
+
+def test_several_sizes_as_they_come_and_by_name(client: Client) -> None:
+    sizes: dict[str, Any] = {"small": {"width": 40}, "full": Spec(400, 300), "face": "avatar"}
+    batch = client.thumbnails(SAMPLES / "large.jpg", sizes)
+    came = dict(batch)
+    assert list(came) == ["full", "face", "small"]
+    assert {name: picture.width for name, picture in came.items()} == {"full": 400, "face": 64, "small": 40}
+    assert batch.result() == came == dict(batch)
+    assert batch.progress == (3, 3)
+    assert all(picture.facts and picture.facts.source_width == 4000 for picture in came.values())
+
+
+def test_what_is_wrong_is_said_as_for_one(client: Client) -> None:
+    def asked(source: bytes, **sizes: Any) -> Thumbnails:
+        return client.thumbnails(source, sizes)
+
+    with pytest.raises(BadImage) as caught:
+        asked(b"text", a={}).result()
+    assert caught.value.reason == "unsupported"
+    with pytest.raises(BadSpec, match="did you mean avatar"):
+        list(asked((SAMPLES / "kitten.gif").read_bytes(), a="avatr"))
+    with pytest.raises(BadSpec, match="ask for 1 to 50"):
+        asked(b"x")
+    with pytest.raises(JobFailed):
+        client.run("thumb.avatar", b'{"width":5}\nx')

@@ -9,7 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fleet.images.geometry import Box, Plan, Size, plan, stored_box, stored_size
+from fleet.images.geometry import (
+    Anchor,
+    Box,
+    Plan,
+    Size,
+    anchor,
+    best_start,
+    part,
+    plan,
+    rotated,
+    size_of,
+    stored_box,
+    stored_size,
+    turn,
+)
+from fleet.images.spec import COMPASS, FITS
 
 SIDE = st.integers(1, 20_000)
 SIZES = st.builds(Size, SIDE, SIDE)
@@ -141,3 +156,69 @@ def test_a_part_of_the_upright_picture_is_found_in_the_stored_one(orientation: i
         part = stored.crop(tuple(int(side) for side in found))  # type: ignore[arg-type]
         part = part.transpose(TURN[orientation]) if orientation > 1 else part
         assert part.tobytes() == upright.crop(tuple(int(side) for side in box)).tobytes()  # type: ignore[arg-type]
+
+
+# -- Anchors, turns and parts -----------------------------------------------------------------------------------------
+
+UNIT = st.floats(0, 1)
+
+
+@given(st.builds(Size, SIDE, SIDE), SIDE, SIDE, UNIT, UNIT, st.booleans(), st.sampled_from(FITS))
+def test_whatever_the_anchor_the_part_lies_within_and_has_the_same_size(
+    source: Size, width: int, height: int, x: float, y: float, point: bool, fit: str
+) -> None:
+    found = plan(source, width, height, fit, anchor=Anchor(x, y, point))
+    middle = plan(source, width, height, fit)
+    assert (found.scaled, found.canvas) == (middle.scaled, middle.canvas)
+    left, top, right, bottom = found.crop
+    assert -1e-6 <= left < right <= source.width + 1e-6
+    assert -1e-6 <= top < bottom <= source.height + 1e-6
+    assert 0 <= found.offset[0] <= found.canvas.width - found.scaled.width
+    assert 0 <= found.offset[1] <= found.canvas.height - found.scaled.height
+
+
+@pytest.mark.parametrize("word", COMPASS)
+def test_a_gravity_is_where_it_says(word: str) -> None:
+    x, y, point = anchor(word)
+    assert not point
+    assert (x == 0, x == 1) == (word.endswith("west"), word.endswith("east"))
+    assert (y == 0, y == 1) == (word.startswith("north"), word.startswith("south"))
+
+
+@given(st.integers(-4, 4), st.booleans(), st.booleans())
+def test_turning_and_mirroring_twice_is_nothing_or_a_half_turn(quarters: int, flip: bool, flop: bool) -> None:
+    orientation = turn(90 * quarters, flip, flop)
+    assert 1 <= orientation <= 8
+    assert turn(90 * quarters + 360, flip, flop) == orientation
+    assert turn(90 * quarters + 180, not flip, not flop) == orientation
+    assert (orientation >= 5) == bool(quarters % 2)
+
+
+@given(st.builds(Size, SIDE, SIDE), st.integers(-360, 360))
+def test_a_rotated_picture_fits_into_its_box(size: Size, degrees: int) -> None:
+    found = rotated(size, degrees)
+    if degrees % 180 == 0:
+        assert found == size
+    elif degrees % 90 == 0:
+        assert found == (size.height, size.width)
+    else:
+        assert found.width * found.height >= size.width * size.height - 1
+        assert max(found) <= size.width + size.height + 1
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=60), st.data())
+def test_the_best_start_is_the_best(weights: list[int], data: st.DataObject) -> None:
+    length = data.draw(st.integers(1, len(weights)))
+    sums = [sum(weights[start : start + length]) for start in range(len(weights) - length + 1)]
+    assert sums[best_start(weights, length)] == max(sums)
+
+
+@given(st.builds(Size, SIDE, SIDE), st.integers(0, 200), st.integers(0, 200), SIDE, SIDE)
+def test_a_part_lies_within(size: Size, left: int, top: int, width: int, height: int) -> None:
+    found = part(size, left, top, width, height)
+    if found is None:
+        assert left >= size.width or top >= size.height
+    else:
+        assert 0 <= found.left < found.right <= size.width
+        assert 0 <= found.top < found.bottom <= size.height
+        assert size_of(found) == (found.right - found.left, found.bottom - found.top)

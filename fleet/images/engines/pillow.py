@@ -102,7 +102,10 @@ class PillowSource:
             if moving:
                 self._image.seek(number)
                 self._image.load()
-            yield Frame(self._small(self._image, reduction), int(self._image.info.get("duration") or 0))
+            small = self._small(self._image, reduction)
+            if moving and small is self._image:
+                small = small.copy()  # the next frame is decoded into the same pixels
+            yield Frame(small, int(self._image.info.get("duration") or 0))
 
     def _small(self, image: Image.Image, reduction: Reduction) -> Image.Image:
         profile = image.info.get("icc_profile")
