@@ -64,12 +64,20 @@ IMPURE = {
 }
 PICTURE_MODULES = (
     *("colour", "encode", "finish", "formats", "placeholder", "scaling", "smart", "views", "watermark"),
-    *("pipeline", "engines/__init__", "engines/pillow"),  # the first two for the types alone
+    *(
+        "pipeline",
+        "engines/__init__",
+        "engines/pillow",
+        "engines/vips",
+        "engines/wand",
+    ),  # the first two for the types alone
 )
 # Too slow to load for `import fleet` and for commands that do not need them, or wanted in one place only.
 HOMES = {
     "PIL": {f"images/{name}.py" for name in PICTURE_MODULES},
-    "wand": set[str](),
+    "wand": {"images/engines/wand.py"},
+    "pyvips": {"images/engines/vips.py"},
+    "pillow_heif": {"images/engines/heif.py"},
     "fabric": set[str](),
     "h11": {"jobserver/gateways/http.py", "jobserver/gateways/http_request.py"},
     "rich": {"cli/pictures.py"},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fleet.errors import BadImage
 from fleet.images.geometry import Size
-from fleet.images.sniff import Header
+from fleet.images.sniff import OPENED, Header
 from fleet.settings import MIB
 
 
@@ -24,6 +24,7 @@ class Limits:
     frames_pixels: int = 100_000_000  # of all frames together, where all are decoded
     side_px: int = 20_000  # of a source; longer than any camera's
     result_side_px: int = 8192  # of a result; WebP ends at 16,383, AVIF at 65,535
+    formats: frozenset[str] = OPENED  # of sources; the others that some engine opens are dangerous or rare
 
 
 def check(header: Header, size: int, limits: Limits, frames: int = 1) -> None:

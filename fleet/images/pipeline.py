@@ -75,7 +75,7 @@ def render(
         BadSpec: the picture has not what the spec names: a part of it, a watermark.
     """
     spec, terms = spec or Spec(), _Terms(limits or Limits(), watermarks, facts)
-    with _opened(data, _frames(spec, terms.limits), terms.limits) as (header, source):
+    with _opened(data, _frames(spec, terms.limits), terms.limits, spec.engine) as (header, source):
         return _made(header, source, source.size, spec, terms)
 
 
@@ -95,7 +95,8 @@ def render_many(
 
     terms = _Terms(limits or Limits(), watermarks, facts)
     frames = max((_frames(spec, terms.limits) for spec in specs.values()), default=1)
-    with _opened(data, frames, terms.limits) as (header, source):
+    engine = next((spec.engine for spec in specs.values() if spec.engine), None)
+    with _opened(data, frames, terms.limits, engine) as (header, source):
         scales = {name: _scale(source.size, spec) for name, spec in specs.items()}
         linear = any(spec.linear for spec in specs.values())
         held = hold(source, shrunk(source.size, max(scales.values(), default=1.0)), frames, linear)
@@ -104,13 +105,13 @@ def render_many(
 
 
 @contextmanager
-def _opened(data: Buffer, frames: int, limits: Limits) -> Iterator[tuple[Header, Source]]:
+def _opened(data: Buffer, frames: int, limits: Limits, engine: str | None = None) -> Iterator[tuple[Header, Source]]:
     from fleet.images.engines.router import engine_for
 
-    header = sniff(data)
+    header = sniff(data, limits.formats)
     check(header, len(data), limits, frames)
     try:
-        with engine_for(header).open(data, header, limits) as source:
+        with engine_for(header, engine).open(data, header, limits) as source:
             yield header, source
     except MemoryError as error:
         raise BadImage("resource", "the picture needs more memory than it may have") from error

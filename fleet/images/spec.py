@@ -18,6 +18,7 @@ FITS: Final = ("inside", "outside", "cover", "contain", "fill")
 FORMATS: Final = ("jpeg", "png", "webp", "avif", "gif")
 MOVING: Final = ("gif", "webp", "png", "avif")  # formats that hold more than one frame
 COMPASS: Final = ("center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest")
+ENGINES: Final = ("pillow", "vips", "heif", "wand")
 BRITISH: Final = (("centre", "center"),)
 MAX_SIDE_PX: Final = 8192  # of a result; WebP ends at 16,383, and nobody looks at such a thumbnail
 MAX_SOURCE_PX: Final = 100_000  # of a number that says where something is in a source
@@ -125,6 +126,12 @@ class Spec:
     )
     animated: bool = option(False, Flag(), "keep all frames of a moving picture, where the format can", "Form")
     keep_copyright: bool = option(False, Flag(), "keep the EXIF fields Copyright and Artist", "Form")
+    engine: str | None = option(
+        None,
+        Word(ENGINES),
+        f"which library opens the source: {', '.join(ENGINES)}; none: the fastest that is installed",
+        "Form",
+    )
 
     def __post_init__(self) -> None:
         for name, found in OPTIONS.items():

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from fleet.images.limits import Limits
     from fleet.images.sniff import Buffer, Header
 
+
+class Unusable(Exception):
+    """An engine's library is here and must not be used; the text says why."""
+
+
 # An engine's decoder may scale down by up to this much less than wanted, and resampling does the rest: at 2 nothing
 # is to be seen of it, and it is most of the speed. (Pillow's own default for thumbnails.)
 REDUCING_GAP: Final = 2.0

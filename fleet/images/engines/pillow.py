@@ -18,12 +18,13 @@ from PIL import (
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
+    TiffImagePlugin,
     WebPImagePlugin,
 )
 
-from fleet.errors import BadImage
 from fleet.images.colour import eight_bits, see_through, srgb_profile, to_srgb
 from fleet.images.engines import REDUCING_GAP, Frame, Loaded, Reduction
+from fleet.images.engines.blame import blamed
 from fleet.images.geometry import Box, Size, stored_box, stored_size
 from fleet.images.limits import Limits, check
 from fleet.images.metadata import orientation
@@ -45,6 +46,7 @@ DECODERS: Final[dict[str, type[ImageFile.ImageFile]]] = {
     "gif": GifImagePlugin.GifImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
     "avif": AvifImagePlugin.AvifImageFile,
+    "tiff": TiffImagePlugin.TiffImageFile,  # of several pages, the first
 }
 
 
@@ -57,7 +59,7 @@ class Pillow:
     @contextmanager
     def open(self, data: Buffer, header: Header, limits: Limits) -> Iterator[PillowSource]:
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one picture, one processor: the pool has as many runners as it wants
-        with _blamed(header):
+        with blamed(header, Image.DecompressionBombError):
             image = DECODERS[header.format](cast(IO[bytes], Window(data)))
         with image:
             check(Header(header.format, *image.size), len(data), limits)  # the library's own opinion of its size
@@ -79,22 +81,23 @@ PILLOW: Final = Pillow()
 
 
 class PillowSource:
-    """A picture that Pillow has opened and not yet decoded."""
+    """A picture that Pillow has opened and not yet decoded, or that another engine has decoded for it."""
 
-    def __init__(self, image: ImageFile.ImageFile, header: Header) -> None:
+    def __init__(self, image: Image.Image, header: Header, engine: str = "pillow") -> None:
         self._image = image
         self._header = header
+        self._engine = engine
         if isinstance(image, PngImagePlugin.PngImageFile):
-            with _blamed(header):
+            with blamed(header, Image.DecompressionBombError):
                 image.load()  # what it says of itself may stand behind the pixels
         self.orientation = orientation(image.info.get("exif") or b"")
         self.size = stored_size(Size(*image.size), self.orientation)  # the exchange of sides is its own inverse
 
     def load(self, reduction: Reduction) -> Loaded:
         info = self._image.info
-        with _blamed(self._header):
+        with blamed(self._header, Image.DecompressionBombError):
             frames = list(self._frames(reduction))
-            return Loaded(frames, PILLOW.name, _loops(self._header, info), info.get("exif") or b"")
+            return Loaded(frames, self._engine, _loops(self._header, info), info.get("exif") or b"")
 
     def _frames(self, reduction: Reduction) -> Iterator[Frame]:
         moving = reduction.frames > 1 and getattr(self._image, "n_frames", 1) > 1
@@ -145,32 +148,6 @@ def plain_mode(image: Image.Image) -> Image.Image:
     if image.mode not in ("RGB", "L", "RGBA", "LA", "CMYK"):
         return image.convert("L" if image.mode == "1" else "RGB")
     return image
-
-
-@contextmanager
-def _blamed(header: Header) -> Iterator[None]:
-    """What Pillow raises for a bad picture leaves as `BadImage`, and nothing else does."""
-    try:
-        yield
-    except BadImage:
-        raise
-    except Image.DecompressionBombError as error:
-        raise BadImage("too-large", f"the picture is too large to be decoded ({_shape(header)})") from error
-    except MemoryError as error:
-        raise BadImage("resource", f"the picture needs more memory than it may have ({_shape(header)})") from error
-    except Exception as error:  # a decoder fed with garbage raises what it likes
-        raise BadImage("corrupt", _explained(error, header)) from error
-
-
-def _shape(header: Header) -> str:
-    return f"{header.format.upper()}, {header.width}x{header.height} pixels"
-
-
-def _explained(error: Exception, header: Header) -> str:
-    text = " ".join(str(error).split())[:200] or type(error).__name__
-    if "truncated" in text or isinstance(error, EOFError):
-        return f"the {header.format.upper()}'s data ends before the picture does; send the whole file"
-    return f"the {header.format.upper()} cannot be decoded: {text}"
 
 
 class Window:
