@@ -20,6 +20,7 @@ from typing import Any, Final
 from fleet.errors import FleetError, UsageError
 from fleet.images import Limits, Spec
 from fleet.images.options import did_you_mean
+from fleet.images.sniff import FORMATS
 from fleet.settings import parse_servers
 
 SYSTEM: Final = Path("/etc/fleet/fleet.toml")
@@ -33,7 +34,7 @@ class Config:
     servers: str | None = None
     presets: Mapping[str, Spec] = field(default_factory=dict)
     watermarks: Mapping[str, Path] = field(default_factory=dict)  # a path is relative to the file that has it
-    images: Mapping[str, int] = field(default_factory=dict)  # fields of `Limits`
+    images: Mapping[str, Any] = field(default_factory=dict)  # fields of `Limits`
 
     def over(self, other: Config) -> Config:
         """These settings, and where they are silent those of another."""
@@ -131,16 +132,23 @@ def _watermarks(path: Path, key: str, value: Any) -> dict[str, Path]:
     return found
 
 
-def _images(path: Path, key: str, value: Any) -> dict[str, int]:
+def _images(path: Path, key: str, value: Any) -> dict[str, Any]:
     known = [limit.name for limit in fields(Limits)]
     for name, limit in _table(path, key, value).items():
         if name not in known:
             raise UsageError(
                 f"{path}: {key}: there is no limit {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
             )
-        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        if name == "formats":
+            _check_formats(path, key, limit)
+        elif not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise UsageError(f"{path}: {key}.{name}: {limit!r} is no limit; it is a whole number from 1")
     return dict(value)
+
+
+def _check_formats(path: Path, key: str, value: Any) -> None:
+    if not isinstance(value, list) or not all(name in FORMATS for name in value):
+        raise UsageError(f"{path}: {key}.formats: {value!r} is no list of formats; there are {', '.join(FORMATS)}")
 
 
 def _named(path: Path, key: str, value: Any, kind: type) -> dict[str, Any]:

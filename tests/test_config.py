@@ -74,6 +74,7 @@ def test_a_watermark_is_relative_to_its_file(tmp_path: Path) -> None:
         ('[watermarks]\nlogo = "nowhere.png"', "watermarks.logo: there is no file"),
         ("[images]\nframe = 5", "there is no limit 'frame' (did you mean frames?)"),
         ("[images]\nframes = -1", "images.frames: -1 is no limit"),
+        ("[images]\nformats = ['jpg']", "images.formats: ['jpg'] is no list of formats; there are jpeg"),
         ('servers = "a:b"', "servers: 'a:b' has no usable port"),
         ("servers = 5", "servers: "),
     ],
@@ -85,3 +86,9 @@ def test_what_makes_no_sense_is_named_with_its_file_and_key(tmp_path: Path, text
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_formats_that_are_not_opened_otherwise_are_named_in_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text("[images]\nformats = ['jpeg', 'tiff']\n")
+    found = load({"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path, tmp_path / "none")
+    assert found.limits.formats == {"jpeg", "tiff"}

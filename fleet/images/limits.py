@@ -26,6 +26,9 @@ class Limits:
     result_side_px: int = 8192  # of a result; WebP ends at 16,383, AVIF at 65,535
     formats: frozenset[str] = OPENED  # of sources; the others that some engine opens are dangerous or rare
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "formats", frozenset(self.formats))  # from a settings file it comes as a list
+
 
 def check(header: Header, size: int, limits: Limits, frames: int = 1) -> None:
     """Refuse what is over a limit. `size` is the source's, in bytes; so many `frames` would be decoded at most.

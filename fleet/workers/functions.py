@@ -39,7 +39,7 @@ def kit(
 
 
 def make(
-    presets: Mapping[str, Mapping[str, Any]], watermarks: Mapping[str, str], limits: Mapping[str, int]
+    presets: Mapping[str, Mapping[str, Any]], watermarks: Mapping[str, str], limits: Mapping[str, Any]
 ) -> dict[str, Function]:
     """The functions of that kit, with all that they need in memory. Raises UsageError and BadSpec."""
     pipeline.warm_up()

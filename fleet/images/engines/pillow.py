@@ -141,6 +141,8 @@ def decode_small(image: Image.Image, crop: Box, scaled: Size) -> Box:
 
 def plain_mode(image: Image.Image) -> Image.Image:
     """In a mode that can be resampled: palettes and single bits cannot."""
+    if image.mode in ("I", "I;16B"):  # a TIFF's; of 32 bits the values are taken for those of 16
+        image = image.convert("I").convert("I;16")
     if image.mode == "I;16":
         return see_through(image, image.info["transparency"]) if "transparency" in image.info else image
     if image.has_transparency_data and image.mode not in ("RGBA", "LA"):
