@@ -1,25 +1,35 @@
-"""The documents name everything there is: what is not written down does not exist for a user."""
+"""What the documentation says of the options is what they are."""
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
-
-from fleet.jobserver.text import COMMANDS
-from fleet.protocol import SHAPES
+from fleet.images import Spec
+from tests.conftest import SAMPLES
 
 DOCS = Path(__file__).parents[1] / "docs"
-PROTOCOL = (DOCS / "protocol.md").read_text()
-FROM = {"C": "C", "W": "W", "J": "J", "CW": "C, W", "WJ": "W, J"}
+REMEDY = "run: python samples/images/contact_sheet.py --docs docs"
 
 
-@pytest.mark.parametrize("kind", SHAPES, ids=[shape.name for shape in SHAPES.values()])
-def test_every_packet_is_in_the_table_with_its_arguments(kind: int) -> None:
-    shape = SHAPES[kind]
-    assert f"| {kind} | {shape.name} | {FROM[shape.senders]} | {', '.join(shape.args)}".rstrip() in PROTOCOL
+def test_the_schema_in_the_docs_is_the_specs() -> None:
+    assert json.loads((DOCS / "spec.schema.json").read_text()) == json.loads(json.dumps(Spec.schema())), REMEDY
 
 
-@pytest.mark.parametrize("word", sorted(COMMANDS), ids=bytes.decode)
-def test_every_text_command_is_described(word: bytes) -> None:
-    assert f"`{word.decode()}" in PROTOCOL
+def test_the_table_of_options_is_the_specs() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import contact_sheet; print(contact_sheet.table(), end='')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SAMPLES)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout in (DOCS / "images.md").read_text(), REMEDY
+
+
+def test_every_picture_that_is_shown_is_there_and_they_are_small() -> None:
+    shown = re.findall(r"\(images/([^)]+)\)", (DOCS / "images.md").read_text())
+    assert len(shown) >= 20
+    there = {path.name: path.stat().st_size for path in (DOCS / "images").iterdir()}
+    assert set(shown) <= set(there)
+    assert sum(there.values()) < 1_000_000

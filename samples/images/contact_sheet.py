@@ -7,15 +7,19 @@ python samples/images/contact_sheet.py --docs docs/pictures      the pictures of
 from __future__ import annotations
 
 import io
+import json
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image, ImageDraw
 
 from fleet.errors import FleetError
-from fleet.images import Spec, render
+from fleet.images import Spec, render, sniff
+from fleet.images.options import option_of
 
+SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif", "gif": ".gif"}
 HERE: Final = Path(__file__).parent
 SAMPLES: Final = (
     *("large.jpg", "kitten-alpha.png", "kitten-palette.png", "kitten-cmyk.jpg", "kitten-grey.jpg", "kitten-p3.jpg"),
@@ -111,8 +115,44 @@ def place(page: Image.Image, at: tuple[int, int], result: bytes | str) -> None:
         page.paste(ground, at)
 
 
+# -- The documentation ----------------------------------------------------------------------------------------------
+
+SHOWN_OF: Final = {"trim": "kitten-alpha.png", "contain-transparent": "kitten-alpha.png", "jpeg": "kitten-alpha.png"}
+
+
+def document(docs: Path) -> None:
+    """Write what docs/images.md shows: a picture for each case, the options, their schema."""
+    (docs / "images").mkdir(exist_ok=True)
+    mark = logo()
+    for name, options in CASES.items():
+        shown = {"format": "png" if "transparent" in name else "jpeg", **options}
+        result = made(SHOWN_OF.get(name, "large.jpg"), shown, mark)
+        assert isinstance(result, bytes), result
+        (docs / "images" / f"{name}{SUFFIXES[sniff(result).format]}").write_bytes(result)
+    (docs / "spec.schema.json").write_text(json.dumps(Spec.schema(), indent=2) + "\n")
+    page = docs / "images.md"
+    page.write_text(with_table(page.read_text()))
+
+
+def with_table(text: str) -> str:
+    """The page with the table of options as it is now."""
+    before, begin, rest = text.partition("<!-- options -->\n")
+    _, end, after = rest.partition("<!-- end of options -->\n")
+    return before + begin + table() + end + after
+
+
+def table() -> str:
+    rows = ["| option | default | |", "|---|---|---|"]
+    for field in fields(Spec):
+        default = json.dumps(field.default).strip('"')
+        rows.append(f"| `{field.name}` | `{default}` | {option_of(field).help} |")
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
     match sys.argv[1:]:
+        case ["--docs", docs]:
+            document(Path(docs))
         case [target]:
             sheet().save(target)
         case _:
