@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from fleet.cli import CLASSIC, put
+from fleet.cli.doctor import doctor
+from fleet.cli.identify import identify
 from fleet.cli.resize import resize
 from fleet.cli.run import run
 from fleet.cli.server import server
@@ -45,7 +47,7 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-for command in (up, resize, thumbnails, run, status, server, worker):
+for command in (up, resize, thumbnails, identify, run, status, doctor, server, worker):
     app.command(help=_paragraphs(command.__doc__ or ""))(command)
 for name, line in CLASSIC.items():  # for --help alone: they are run before typer is loaded
     app.command(name, help=line)(lambda: None)

@@ -41,6 +41,16 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
         return None
 
 
+def profile_name(profile: bytes) -> str:
+    """What a colour profile calls itself; ``sRGB`` for all that say no more than that."""
+    if is_srgb(profile):
+        return "sRGB"
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).strip()[:100]
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return "broken"
+
+
 def srgb_profile() -> bytes:
     """The bytes of a profile that says sRGB."""
     data: bytes = ImageCms.ImageCmsProfile(SRGB).tobytes()

@@ -12,9 +12,11 @@ from tests.processes import FLEET, LIMIT_S, ROOT
 Done = subprocess.CompletedProcess[bytes]
 
 
-def fleet(*words: str | Path, stdin: bytes = b"", server: Address | None = None, cwd: Path = ROOT) -> Done:
-    """The finished command; `server` is where FLEET_SERVERS points."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+def fleet(
+    *words: str | Path, stdin: bytes = b"", server: Address | None = None, cwd: Path = ROOT, path: Path = ROOT
+) -> Done:
+    """The finished command; `server` is where FLEET_SERVERS points, `path` where modules are found first."""
+    env = {**os.environ, "PYTHONPATH": f"{path}:{ROOT}", "NO_COLOR": "1", "COLUMNS": "200"}
     env.pop("FLEET_SERVERS", None)
     if server:
         env["FLEET_SERVERS"] = str(server)

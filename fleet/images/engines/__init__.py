@@ -70,6 +70,7 @@ class Engine(Protocol):
     """One library."""
 
     name: str  # as results, settings and people call it
+    library: str  # what does the work, and its version
     formats: frozenset[str]  # of sources, as `Header.format` has them
 
     def open(self, data: Buffer, header: Header, limits: Limits) -> AbstractContextManager[Source]: ...

@@ -26,6 +26,7 @@ class Heif:
     """The engine of the extra `gearfleet[heif]`."""
 
     name = "heif"
+    library = f"libheif {pillow_heif.libheif_version()}"
     formats = frozenset({"heic"})
 
     @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Final, cast
 
+import PIL
 from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
@@ -54,6 +55,7 @@ class Pillow:
     """The engine that is always here."""
 
     name = "pillow"
+    library = f"Pillow {PIL.__version__}"
     formats = frozenset(DECODERS)
 
     @contextmanager
@@ -123,6 +125,12 @@ class PillowSource:
 def _loops(header: Header, info: dict[Any, Any]) -> int:
     """How often a moving picture is shown; 0 is for ever. A GIF that does not say is shown once."""
     return int(info.get("loop", 1 if header.format == "gif" else 0))
+
+
+def metadata(data: Buffer, header: Header) -> tuple[bytes, bytes]:
+    """The EXIF and the colour profile of a picture of which no pixel is decoded."""
+    with blamed(header), DECODERS[header.format](cast(IO[bytes], Window(data))) as image:
+        return image.info.get("exif") or b"", image.info.get("icc_profile") or b""
 
 
 def decode_small(image: Image.Image, crop: Box, scaled: Size) -> Box:

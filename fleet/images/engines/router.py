@@ -67,6 +67,10 @@ def _wanted(format: str, name: str) -> Engine:
     return found
 
 
+class NotInstalled(str):
+    """The extra that an engine needs is not here; that is no fault."""
+
+
 @cache
 def load(name: str) -> Engine | str:
     """An engine, or why it cannot be used here."""
@@ -76,7 +80,7 @@ def load(name: str) -> Engine | str:
         engine: Engine = getattr(import_module(module), attribute)
     except ImportError as error:
         reason = f"it needs gearfleet[{extra}] where the pictures are made"
-        return reason if isinstance(error, ModuleNotFoundError) else f"{reason} ({error})"
+        return NotInstalled(reason) if isinstance(error, ModuleNotFoundError) else f"{reason} ({error})"
     except (OSError, AttributeError) as error:
         return f"its library cannot be loaded: {error}"
     except Unusable as error:

@@ -57,6 +57,7 @@ class Vips:
     """The engine of the extra `gearfleet[vips]`."""
 
     name = "vips"
+    library = "libvips " + ".".join(str(pyvips.version(part)) for part in range(3))
     formats = frozenset(LOADERS)
 
     def __init__(self) -> None:

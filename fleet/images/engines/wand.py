@@ -22,6 +22,7 @@ from PIL import Image
 from wand.api import libmagick, library
 from wand.image import Image as MagickImage
 from wand.resource import limits as resources
+from wand.version import MAGICK_VERSION
 
 from fleet.images.engines import Unusable
 from fleet.images.engines.blame import blamed
@@ -43,6 +44,7 @@ class Wand:
     """The engine of the extra `gearfleet[wand]`."""
 
     name = "wand"
+    library = " ".join(MAGICK_VERSION.split()[:2])
     formats = frozenset({"psd"})
 
     def __init__(self) -> None:
