@@ -49,9 +49,9 @@ def _run() -> int:
     try:
         if classic:
             return _run_classic(classic)
-        from fleet.cli.app import app
+        from fleet.cli.app import tree
 
-        app(prog_name="fleet")
+        tree(next((word for word in sys.argv[1:] if not word.startswith("-")), None))(prog_name="fleet")
     except FleetError as error:
         say(f"{classic or 'fleet'}: {error}")
         return error.exit_code

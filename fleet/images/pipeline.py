@@ -259,7 +259,9 @@ def warm_up() -> None:
 
     from fleet.images import encode
     from fleet.images.engines import router
+    from fleet.images.sniff import load_readers
 
+    load_readers()
     router.warm_up()
     for data in encode.samples():
         render(data, Spec(8, 8, "cover", gravity="smart"))

@@ -7,11 +7,13 @@ is unsupported, and told by name where that helps. The readers of the headers ar
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import cache
+from importlib import import_module
 from struct import error as StructError
 from typing import Final
 
 from fleet.errors import BadImage
-from fleet.images.headers import Buffer, Header, gif, heif, jpeg, png, psd, svg, tiff, webp
+from fleet.images.headers import Buffer, Header
 
 __all__ = ["CONTENT_TYPES", "FORMATS", "OPENED", "Buffer", "Header", "format_of", "sniff"]
 
@@ -36,16 +38,17 @@ FORMATS: Final = {
 }
 OPENED: Final = frozenset({"jpeg", "png", "webp", "gif", "avif", "heic"})  # unless the settings say otherwise
 
-_READERS: Final[dict[str, Callable[[Buffer], Header]]] = {
-    "jpeg": jpeg.read,
-    "png": png.read,
-    "webp": webp.read,
-    "gif": gif.read,
-    "avif": heif.read,
-    "heic": heif.read,
-    "tiff": tiff.read,
-    "psd": psd.read,
-    "svg": svg.read,
+# Where each format's reader is: one that is not needed is not loaded.
+_READERS: Final = {
+    "jpeg": "jpeg",
+    "png": "png",
+    "webp": "webp",
+    "gif": "gif",
+    "avif": "heif",
+    "heic": "heif",
+    "tiff": "tiff",
+    "psd": "psd",
+    "svg": "svg",
 }
 _MAGIC: Final = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -69,12 +72,24 @@ def sniff(data: Buffer, formats: Collection[str] = OPENED) -> Header:
     if format is None or format not in formats:
         raise BadImage("unsupported", _what_else(bytes(data[:32]), format))
     try:
-        header = _READERS[format](data)
+        header = _reader(format)(data)
     except (StructError, IndexError) as error:
         raise BadImage("corrupt", "the picture ends within its header; send the whole file") from error
     if header.width < 1 or header.height < 1:
         raise BadImage("corrupt", f"the header says {header.width}x{header.height} pixels; there is no such picture")
     return header
+
+
+@cache
+def _reader(format: str) -> Callable[[Buffer], Header]:
+    read: Callable[[Buffer], Header] = import_module(f"fleet.images.headers.{_READERS[format]}").read
+    return read
+
+
+def load_readers() -> None:
+    """Load them all, for a process that will not be able to."""
+    for format in _READERS:
+        _reader(format)
 
 
 def format_of(data: Buffer) -> str | None:
@@ -85,9 +100,13 @@ def format_of(data: Buffer) -> str | None:
             return format
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "webp"
-    if svg.is_svg(bytes(data[:1024])):
-        return "svg"
-    return heif.format_of(data)
+    return _rare_format_of(data)
+
+
+def _rare_format_of(data: Buffer) -> str | None:
+    from fleet.images.headers import heif, svg
+
+    return "svg" if svg.is_svg(bytes(data[:1024])) else heif.format_of(data)
 
 
 def _what_else(start: bytes, format: str | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from fleet.cli.app import app
+from fleet.cli.app import tree
 from fleet.cli.spec_options import chosen
 from fleet.errors import BadSpec
 from fleet.images import Spec
@@ -19,7 +19,7 @@ from tests.conftest import SAMPLES
 
 @pytest.mark.parametrize("name", ["resize", "thumbnails"])
 def test_every_option_of_a_spec_is_one_of_the_command(name: str) -> None:
-    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = get_command(tree(None)).commands[name]  # type: ignore[attr-defined]
     flags = {flag for parameter in command.params for flag in parameter.opts}
     wanted = {"--" + field.name.replace("_", "-") for field in fields(Spec)} - {"--width", "--height"}
     assert wanted <= flags
