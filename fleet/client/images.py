@@ -62,7 +62,7 @@ class Thumbnails:
     @property
     def progress(self) -> tuple[int, int]:
         """How many of how many are made."""
-        return self.task.progress[0], len(self.names)
+        return max(self.task.progress[0], len(self._made)), len(self.names)
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
         return self.stream()
