@@ -15,13 +15,16 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet.errors import FleetError, UsageError
-from fleet.images import Limits, Spec
+from fleet.images import Spec
 from fleet.images.options import did_you_mean
 from fleet.images.sniff import FORMATS
 from fleet.settings import parse_servers
+
+if TYPE_CHECKING:
+    from fleet.images import Limits
 
 SYSTEM: Final = Path("/etc/fleet/fleet.toml")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a preset or a watermark
@@ -47,6 +50,8 @@ class Config:
 
     @property
     def limits(self) -> Limits:
+        from fleet.images import Limits
+
         return Limits(**self.images)
 
     def marks(self) -> dict[str, bytes]:
@@ -133,6 +138,8 @@ def _watermarks(path: Path, key: str, value: Any) -> dict[str, Path]:
 
 
 def _images(path: Path, key: str, value: Any) -> dict[str, Any]:
+    from fleet.images import Limits
+
     known = [limit.name for limit in fields(Limits)]
     for name, limit in _table(path, key, value).items():
         if name not in known:

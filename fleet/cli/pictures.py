@@ -18,6 +18,7 @@ from fleet.cli import put, say
 from fleet.errors import FleetError, UsageError
 from fleet.images import Picture, Spec
 
+MAGIC: Final = frozenset("*?[")
 IN_FLIGHT: Final = 16  # pictures handed to the fleet and not yet back: enough for a pool, little enough to hold
 PARTIAL: Final = 6
 STDIO: Final = "-"
@@ -102,9 +103,11 @@ def _expanded(pattern: str) -> list[str]:
     """The files of a pattern that the shell left as it is; anything else is a name."""
     if pattern == STDIO or Path(pattern).exists():
         return [pattern]
-    from glob import glob, has_magic
+    if not MAGIC & set(pattern):
+        return [pattern]
+    from glob import glob
 
-    return sorted(glob(pattern)) or [pattern] if has_magic(pattern) else [pattern]
+    return sorted(glob(pattern)) or [pattern]
 
 
 def process(jobs: Sequence[Job], make: Maker, command: str, json: bool = False) -> int:

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fleet import config
 from fleet.cli.pictures import Destination, Maker
 from fleet.cli.spec_options import chosen as read
 from fleet.errors import UsageError
-from fleet.images import Limits, Spec, envelope
+from fleet.images import Spec, envelope
+
+if TYPE_CHECKING:
+    from fleet.config import Config
+    from fleet.images import Limits
 
 LOCAL_MARK: Final = "local"  # the name of a watermark that was given as a file
 BESIDE_A_PRESET: Final = frozenset({"accept"})
@@ -27,7 +30,7 @@ class Wanted:
     accept: dict[str, Any] = field(default_factory=dict)
     local: bool = False
     marks: Mapping[str, bytes] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None  # those of the settings
 
     @classmethod
     def from_command(
@@ -40,18 +43,24 @@ class Wanted:
                 raise UsageError(f"--preset has all options from the settings; leave out --{min(others)}")
             if not local:
                 return cls(Spec(), preset, given)
-            settings = config.load()
+            settings = _settings()
             found = envelope.preset_of(preset, settings.presets).to_mapping()
             return cls(Spec.from_mapping(found | given), None, {}, True, settings.marks(), settings.limits)
         if not local:
             return cls(destination.spec(size or "200x150", given))
-        settings, marks = config.load(), {}
+        settings, marks = _settings(), {}
         mark = given.get("watermark")
         if mark and mark not in settings.watermarks and Path(mark).is_file():
             marks = {LOCAL_MARK: Path(mark).read_bytes()}
             given["watermark"] = LOCAL_MARK
         spec = destination.spec(size or "200x150", given)
         return cls(spec, None, {}, True, {**settings.marks(), **marks}, settings.limits)
+
+
+def _settings() -> Config:
+    from fleet import config
+
+    return config.load()
 
 
 @contextmanager
@@ -64,7 +73,7 @@ def maker(wanted: Wanted, servers: str | None, timeout: float) -> Iterator[Maker
         return
     from fleet.client import Client
 
-    with Client(servers or config.load().servers, timeout=timeout) as client:
+    with Client(servers or _settings().servers, timeout=timeout) as client:
         if wanted.preset:
             yield lambda data: client.resize(data, preset=wanted.preset, **wanted.accept).result
         else:
