@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The kernel's send buffer for each peer. Its default grows to megabytes, which pushes a large payload out of the
 # processor's cache between the copy in and the copy out; see docs/performance.md.
 SEND_BUFFER_BYTES: Final = 192 * 1024
+QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)  # of Linux; it holds until the kernel thinks otherwise
 GUESSING_PAUSE_S: Final = 0.1
 PROBE_S: Final = 1.0  # for a reset to come back from a peer that has left
 
@@ -57,7 +58,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by descent
         self.transport.set_write_buffer_limits(high=self._limits.unsent_high_bytes)
-        sock = transport.get_extra_info("socket")
+        self._sock = sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         _keep_alive(sock, self._server.settings.keepalive)
         host = (transport.get_extra_info("peername") or ("-",))[0]
@@ -88,7 +89,17 @@ class Connection(asyncio.Protocol):
         self.wire.filled(nbytes, now)
         self._server.soon()
         if self.wire.midway:
+            self._acknowledge()
             self._server.watch(self, now)
+
+    def _acknowledge(self) -> None:
+        """Have the kernel say at once what has arrived.
+
+        libgearman's send buffer holds one loopback segment, and the next waits for its acknowledgement, which the
+        kernel would delay by 40 ms to save a packet: 3 MB took two seconds, in 64 kB steps.
+        """
+        if QUICKACK is not None:
+            self._sock.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
 
     def _receive_in_place(self) -> None:
         """From now on: who has sent one large packet sends more, and until then the other way is quicker."""

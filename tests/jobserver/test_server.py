@@ -31,6 +31,17 @@ def test_a_large_payload_there_and_back(server: Address) -> None:
         assert client.read() == Packet(packets.WORK_COMPLETE, (handle, payload[::-1]))
 
 
+def test_a_client_with_a_small_send_buffer_is_not_held_up(server: Address) -> None:
+    """libgearman's client: each of its 64 kB segments waits for the one before to be acknowledged."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
+        sock.connect((server.host, server.port))
+        began = time.monotonic()
+        sock.sendall(encode(REQ, packets.SUBMIT_JOB, b"f", b"", bytes(6_000_000)))
+        assert sock.recv(4) == b"\0RES"
+        assert time.monotonic() - began < 2  # 90 segments, 40 ms each, if the kernel had its way
+
+
 def test_a_timer_brings_a_job_back_without_any_traffic(server: Address) -> None:
     with Peer(server) as client, Peer(server) as slow, Peer(server) as other:
         slow.send(packets.CAN_DO_TIMEOUT, b"f", b"1000")
