@@ -1,0 +1,72 @@
+"""What only a store on a disk has to withstand."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from fleet.jobserver import stores
+from fleet.jobserver.stores import End, Spoiled, StoreBroken, StoreInUse
+from fleet.jobserver.stores.schema import MIGRATIONS
+from fleet.jobserver.stores.sqlite import SqliteStore
+from tests.jobserver.stores.test_stores import ask, entry, put
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with two jobs, that nobody has open."""
+    store = SqliteStore(tmp_path / "jobs")
+    put(store, entry(1), entry(2))
+    store.close()
+    return tmp_path / "jobs"
+
+
+def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE job SET workload = x'00' WHERE handle = ?", (b"H:1",))
+    db.close()
+    store = SqliteStore(path)
+    good, spoiled = ask(store, stores.Claim(b"f", 1, 10))
+    assert good == entry(2)
+    assert isinstance(spoiled, Spoiled)
+    assert spoiled.entry.handle == b"H:1"
+    (dead,) = ask(store, stores.ListJobs(dead=True))
+    assert dead.entry.errors == ("the disk has changed its workload",)
+    store.close()
+
+
+def test_f11_one_store_has_one_owner_at_a_time(path: Path) -> None:
+    store = SqliteStore(path)
+    with pytest.raises(StoreInUse, match="in use by another job server"):
+        SqliteStore(path)
+    store.close()
+    SqliteStore(path).close()
+
+
+def test_f17_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(StoreBroken, match="written by a newer version"):
+        SqliteStore(path)
+
+
+@pytest.mark.parametrize("content", [b"this is no store" * 1000])
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "jobs").write_bytes(content)
+    with pytest.raises(StoreBroken, match="cannot open the store"):
+        SqliteStore(tmp_path / "jobs")
+
+
+def test_a_dead_job_keeps_its_history(path: Path) -> None:
+    store = SqliteStore(path)
+    (job, _) = ask(store, stores.Claim(b"f", 1, 10))
+    result = stores.Result(job.handle, b"f", b"", End.DEAD, b"why", 5)
+    ask(store, stores.Finish(result, 0, entry(1, failures=2, errors=("a", "b"))))
+    store.close()
+    again = SqliteStore(path)
+    ((dead, _, ended),) = ask(again, stores.ListJobs(dead=True))
+    assert (dead.errors, dead.failures, ended) == (("a", "b"), 2, 5)
+    again.close()
