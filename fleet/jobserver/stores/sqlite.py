@@ -10,7 +10,7 @@ while another connection writes cannot happen here.
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
 import os
 import sqlite3
@@ -32,13 +32,12 @@ from fleet.jobserver.stores import (
     Spoiled,
     StoreBroken,
     Stored,
-    StoreInUse,
 )
-from fleet.jobserver.stores.schema import COLUMNS, MIGRATIONS
+from fleet.jobserver.stores.opening import locked, opened
+from fleet.jobserver.stores.schema import COLUMNS
 from fleet.settings import MIB
 
 RESERVE_BYTES: Final = 4 * MIB  # given up when the disk is full, so that what runs can still be finished
-WAIT_S: Final = 5.0  # for another program that looks into the file to let go of it
 PLACES: Final = ", ".join("?" * 13)
 INSERT: Final = f"INSERT INTO {{}} ({COLUMNS}, ended, checksum, workload) VALUES ({PLACES}, ?, ?, ?)"
 SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
@@ -60,13 +59,13 @@ class SqliteStore:
         self._cursor: dict[tuple[int, int], int] = {}  # of a function's priority: up to this row all are claimed
         self._functions: dict[bytes, int] = {}
         self._names: dict[int, bytes] = {}
-        self._lock = self._locked()
-        try:
-            self._db = self._opened(synchronous)
+        with contextlib.ExitStack() as unless_opened:
+            self._lock = locked(path)
+            unless_opened.callback(os.close, self._lock)
+            self._db = opened(path, synchronous)
+            unless_opened.callback(self._db.close)
             self._read_functions()
-        except BaseException:
-            os.close(self._lock)
-            raise
+            unless_opened.pop_all()
         self._make_reserve()
 
     def facts(self) -> dict[str, str | int]:
@@ -139,54 +138,9 @@ class SqliteStore:
             return False
         return True
 
-    # -- opening ----------------------------------------------------------------------------------------------
-
-    def _locked(self) -> int:
-        """A lock that goes with the process, however it ends."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lock = os.open(
-                self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
-        except OSError as error:
-            raise StoreBroken(f"cannot open the store {self._path}: {(error.strerror or '').lower()}") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            raise StoreInUse(
-                f"the store {self._path} is in use by another job server; stop it, or use --store"
-            ) from error
-        return lock
-
-    def _opened(self, synchronous: str) -> sqlite3.Connection:
-        try:
-            db = sqlite3.connect(self._path, timeout=WAIT_S, isolation_level=None, cached_statements=256)
-            db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(f"PRAGMA synchronous = {synchronous}")
-            self._migrate(db)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-                raise StoreInUse(
-                    f"the store {self._path} is in use by another program; stop it, or use --store"
-                ) from error
-            raise StoreBroken(f"cannot open the store {self._path}: {error}") from error
-        return db
-
     def _read_functions(self) -> None:
         self._names = dict(self._db.execute("SELECT id, name FROM function"))
         self._functions = {name: number for number, name in self._names.items()}
-
-    def _migrate(self, db: sqlite3.Connection) -> None:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise StoreBroken(
-                f"the store {self._path} was written by a newer version of fleet (schema {version}; this one knows "
-                f"{len(MIGRATIONS)}); run that version, or use another --store"
-            )
-        for number in range(version, len(MIGRATIONS)):
-            db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
 
     # -- live jobs --------------------------------------------------------------------------------------------
 
