@@ -7,7 +7,7 @@ done; nothing above that edge sees an ``OSError``. Rule 3: every class names the
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class FleetError(Exception):
@@ -60,7 +60,8 @@ class BadImage(JobFailed):
     """
 
     exit_code = 5
-    REASONS: ClassVar[tuple[str, ...]] = ("unsupported", "too-large", "corrupt", "resource")
+    FINAL: ClassVar[tuple[str, ...]] = ("unsupported", "too-large", "corrupt")  # the same at every try
+    REASONS: ClassVar[tuple[str, ...]] = (*FINAL, "resource")
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -68,6 +69,10 @@ class BadImage(JobFailed):
 
     def __reduce__(self) -> tuple[type[BadImage], tuple[str, str]]:
         return type(self), (self.reason, str(self))
+
+
+# How an error begins on the wire that no second try would mend: it is the input's, not the worker's.
+HOPELESS: Final = (f"{BadSpec.__name__}: ", *(f"{BadImage.__name__}: {reason}: " for reason in BadImage.FINAL))
 
 
 class ServerRefused(FleetError):

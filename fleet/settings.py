@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from fleet.backoff import Backoff
-from fleet.errors import UsageError
+from fleet.errors import HOPELESS, UsageError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4730  # Gearman's port, registered with IANA
@@ -123,8 +123,7 @@ class FunctionPolicy:
     attempts: int = 1  # failures that a worker reports until the job is given up; 1: none is tried again
     deaths: int = 3  # workers that die with the job until it is taken for poison
     backoff: Backoff = field(default_factory=lambda: Backoff(first_s=1.0, cap_s=300.0))  # between attempts
-    # Beginnings of errors that no retry would mend: those of our own workers for what was wrong with the input.
-    hopeless: tuple[str, ...] = ("BadSpec: ", "BadImage: unsupported", "BadImage: too-large", "BadImage: corrupt")
+    hopeless: tuple[str, ...] = HOPELESS  # beginnings of errors that no retry would mend
     keep_s: int = 3600  # how a job ended, and its result, can be asked for so long
     cache_s: int = 0  # a submit with the unique of a job that completed so recently is answered with its result
 

@@ -49,9 +49,9 @@ def _run() -> int:
     try:
         if classic:
             return _run_classic(classic)
-        from fleet.cli.app import tree
+        from fleet.cli.app import run
 
-        tree(next((word for word in sys.argv[1:] if not word.startswith("-")), None))(prog_name="fleet")
+        return run(sys.argv[1:])
     except FleetError as error:
         say(f"{classic or 'fleet'}: {error}")
         return error.exit_code
@@ -64,7 +64,6 @@ def _run() -> int:
             say(f"{classic or 'fleet'}: {exit.code}")
             return 1
         return exit.code or 0
-    return 0
 
 
 def _run_classic(name: str) -> int:

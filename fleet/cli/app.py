@@ -5,16 +5,47 @@ Rule: a command that is not asked for is not loaded; typer takes its time for ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from fleet.cli import CLASSIC, put
+from fleet.errors import UsageError
 from fleet.version import __version__
 
 # Each is the function of its name in a module of its name.
 COMMANDS: Final = ("up", "resize", "thumbnails", "identify", "run", "status", "doctor", "server", "worker")
+
+
+# What typer raises for a command line that makes no sense: the parent of the one such error that it exports.
+_Misused: Final[Any] = typer.BadParameter.__base__
+
+
+def run(words: Sequence[str]) -> int:
+    """Do what these words of the command line say; returns the exit code.
+
+    Raises:
+        UsageError: they make no sense.
+        FleetError: what the command raises.
+    """
+    command = tree(next((word for word in words if not word.startswith("-")), None))
+    try:
+        code = command(list(words) or ["--help"], prog_name="fleet", standalone_mode=False)
+    except _Misused as error:
+        raise UsageError(_explained(error)) from error
+    if not words:
+        return UsageError.exit_code
+    return code if isinstance(code, int) else 0
+
+
+def _explained(error: Any) -> str:
+    """In one line, as all our errors are: typer would draw a box around it."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else "fleet"
+    stop = "" if text.endswith("?") else "."
+    return f"{text[:1].lower()}{text[1:]}{stop} See {command} --help"
 
 
 def tree(wanted: str | None) -> typer.Typer:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import resource
 import socket
+from errno import EACCES, EADDRINUSE
 from typing import Final
 
 from fleet.errors import FleetError
 from fleet.settings import Address
 
 RESERVED_DESCRIPTORS: Final = 64  # for listeners, logs, and whatever a library opens
+# What to do about the reasons why an address cannot be listened on.
+REMEDIES: Final = {
+    EADDRINUSE: "stop what uses the port, or choose another",
+    EACCES: "ports below 1024 are root's, or need CAP_NET_BIND_SERVICE; choose another",
+}
 
 
 class CannotListen(FleetError):
@@ -38,9 +44,8 @@ def open_sockets(address: Address, backlog: int) -> list[socket.socket]:
         for sock in sockets:
             sock.close()
         reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
-        raise CannotListen(
-            f"cannot listen on {address}: {reason}; stop what uses the port or choose another"
-        ) from error
+        remedy = REMEDIES.get(error.errno or 0, "choose another address")
+        raise CannotListen(f"cannot listen on {address}: {reason}; {remedy}") from error
     return sockets
 
 

@@ -63,7 +63,7 @@ class Pool:
         """Until `stop`; calls `ready` once, when every slot has a job server and can run jobs.
 
         Raises:
-            UsageError: its runners cannot be contained as they were to be.
+            UsageError: there can be no runners: what they need cannot be loaded, or they not be contained.
         """
         self._launcher.start()
         for slot in self.slots:
@@ -129,18 +129,19 @@ def run_pool(
 ) -> int:
     """Run a pool in this process until SIGTERM or SIGINT; returns the exit code.
 
-    Its first line on stdout is ``ready N slots: name, name``.
+    Its first line on stdout is ``ready N slots: name, name``. If its functions cannot be loaded, or its runners not be
+    contained as they were to be, it says so on stderr and returns 2.
 
     Args:
         functions: a kit, or ``module:callable`` by name; None is those on pictures, with no presets.
-
-    Raises:
-        UsageError: its runners cannot be contained as they were to be.
     """
     kit = functions if isinstance(functions, Kit) else kit_of(functions) if functions else pictures()
-    factory = _loop_factory()
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_run(servers, slots, kit, limits or PoolLimits(), containment or Containment()))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(servers, slots, kit, limits or PoolLimits(), containment or Containment()))
+    except UsageError as error:
+        say(str(error))
+        return error.exit_code
     return 0
 
 

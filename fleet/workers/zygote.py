@@ -132,23 +132,16 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.path[:] = config["path"]  # what the pool's program can import, its functions can be
-    functions = Kit(*config["kit"]).load()
-    # Nothing that is here now is garbage, and a collection in a runner would touch, and so copy, all of it.
-    gc.collect()
-    gc.disable()
-    gc.freeze()
-    adopt_orphans(True)
     with socket.socket(fileno=descriptor) as control:
         try:
-            _serve(control, functions, PoolLimits(**config["limits"]), Containment(**config["containment"]))
+            _serve(control, Kit(*config["kit"]), PoolLimits(**config["limits"]), Containment(**config["containment"]))
         except (BrokenPipeError, ConnectionResetError):
             pass  # the pool is gone
 
 
-def _serve(
-    control: socket.socket, functions: dict[str, Function], limits: PoolLimits, containment: Containment
-) -> None:
+def _serve(control: socket.socket, kit: Kit, limits: PoolLimits, containment: Containment) -> None:
     try:
+        functions = kit.load()
         sandbox = Sandbox(containment)
         if sandbox.lacks and containment.sandbox == "required":
             raise UsageError(f"the sandbox is required and not whole: {'; '.join(sandbox.lacks.values())}")
@@ -156,6 +149,11 @@ def _serve(
         control.send(json.dumps({"refused": str(error)}).encode())
         control.recv(1)  # until the pool closes its end
         return
+    # Nothing that is here now is garbage, and a collection in a runner would touch, and so copy, all of it.
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    adopt_orphans(True)
     Zygote(control, functions, Terms(limits, sandbox, address_space(), os.getpid())).serve()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.version import __version__
-from tests.cli.command import fleet
+from tests.cli.command import complaint, fleet
 from tests.processes import ROOT
 
 COMMANDS = ("up", "resize", "run", "status", "server", "worker")
@@ -37,11 +37,27 @@ def test_help_breaks_lines_where_the_terminal_ends() -> None:
     assert "What dies is started again. Ctrl-C or SIGTERM lets running jobs finish" in help
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["resize"], ["up", "--workers", "0"], ["server", "--port", "70000"]])
-def test_a_senseless_command_line_exits_with_2(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["resiz"], "no such command 'resiz'. Did you mean 'resize'? See fleet --help"),
+        (["--nonsense"], "no such option: --nonsense. See fleet --help"),
+        (["resize"], "missing argument 'FILE'. See fleet resize --help"),
+        (["up", "--workers", "0"], "invalid value for '--workers' / '-w': "),
+        (["server", "--port", "70000"], "invalid value for '--port' / '-p': "),
+    ],
+)
+def test_a_senseless_command_line_is_told_in_one_line_and_exits_with_2(words: list[str], text: str) -> None:
     done = fleet(*words)
     assert done.returncode == 2
-    assert done.stderr
+    assert complaint(done).startswith(f"fleet: {text}")
+    assert complaint(done).endswith(" --help")
+
+
+def test_the_command_alone_shows_its_help() -> None:
+    done = fleet()
+    assert done.returncode == 2
+    assert b"fleet up --workers 4" in done.stdout
 
 
 @pytest.mark.parametrize(

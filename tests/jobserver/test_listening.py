@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -43,8 +45,21 @@ def test_an_address_that_is_not_ours_is_a_clear_error(host: str, reason: str) ->
 
 def test_a_taken_port_leaves_no_socket_open(opened: list[socket.socket]) -> None:
     opened += open_sockets(Address(port=0), 16)
-    with pytest.raises(CannotListen, match="address already in use"):
+    with pytest.raises(CannotListen, match="address already in use; stop what uses the port, or choose another"):
         open_sockets(Address(port=opened[0].getsockname()[1]), 16)
+
+
+def test_a_port_of_roots_is_told_as_such() -> None:
+    user = os.geteuid()
+    if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 7:
+        pytest.skip("anybody may listen on any port here")
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(CannotListen, match="permission denied; ports below 1024 are root's"):
+            open_sockets(Address(port=7), 16)
+    finally:
+        os.seteuid(user)
 
 
 def test_there_are_never_more_connections_than_descriptors() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -58,10 +59,12 @@ def zygote_of(pool: Program) -> int:
 
 
 BESIDE = """
+import sys
+
 from fleet.settings import parse_servers
 from fleet.workers.pool import run_pool
 
-run_pool(parse_servers(), 1, functions={"shout": "mine:shout"})
+sys.exit(run_pool(parse_servers(), 1, functions={"shout": "mine:shout"}))
 """
 
 
@@ -74,6 +77,27 @@ def test_functions_may_stand_beside_the_program_that_starts_the_pool(
     program = spawn(FLEET[0], str(tmp_path / "pool.py"))
     assert program.out.line() == "ready 1 slots: shout"
     assert client.run("shout", b"hello") == b"HELLO"
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (None, "ModuleNotFoundError: No module named 'mine'$"),
+        ("import json\nimport nowhere\n", r"ModuleNotFoundError: No module named 'nowhere' \(.*/mine.py, line 2\)$"),
+        ("def whisper(workload): ...\n", "AttributeError: module 'mine' has no attribute 'shout'$"),
+        ("shout = 1\n", "that is no function$"),
+    ],
+)
+def test_a_function_that_cannot_be_loaded_ends_the_pool_in_one_line(
+    spawn: Callable[..., Program], server: Address, tmp_path: Path, source: str | None, why: str
+) -> None:
+    (tmp_path / "pool.py").write_text(BESIDE)
+    if source:
+        (tmp_path / "mine.py").write_text(source)
+    program = spawn(FLEET[0], str(tmp_path / "pool.py"), env={"FLEET_SERVERS": str(server)})
+    assert program.ended() == 2
+    (line,) = program.err.rest()
+    assert re.match(f"fleet worker: the function shout cannot be loaded from mine:shout: {why}", line), line
 
 
 def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
