@@ -35,6 +35,11 @@ fix: install ## let the formatter and the linter mend what they can
 bench: install system ## measure against the peers, as ratios in one run
 	$(BIN)/python -m benchmarks
 
+bench-images: install system ## measure pictures beside the talk's set-up, vipsthumbnail and sharp
+	npm install --prefix benchmarks/images/node --no-package-lock --no-audit --no-fund --loglevel=error >/dev/null
+	$(BIN)/python -m benchmarks.images $(PARTS)
+	$(BIN)/python -m benchmarks.images.engines
+
 FUZZ_SECONDS ?= 600
 
 fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600)
@@ -68,4 +73,4 @@ $(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/packag
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-* tests/interop/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
 
-.PHONY: help demo test interop check fix bench contact-sheet samples versions install system peers clean
+.PHONY: help demo test interop check fix bench bench-images contact-sheet samples versions install system peers clean

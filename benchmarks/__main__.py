@@ -1,6 +1,6 @@
 """All benchmarks, one after the other: python -m benchmarks"""
 
-from benchmarks import command, jobserver, sizes, startup, thumbnails
+from benchmarks import command, jobserver, startup, thumbnails
 
-for benchmark in (thumbnails, sizes, command, startup, jobserver):
+for benchmark in (thumbnails, command, startup, jobserver):
     benchmark.main()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "images"
@@ -52,6 +52,23 @@ def cpu_seconds(pid: int) -> float:
     """Processor time of all threads of a process, to the nanosecond."""
     tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+class Goal(NamedTuple):
+    """A figure that was measured, and what it should be at most, or at least."""
+
+    what: str
+    found: float
+    wanted: float
+    least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.found >= self.wanted if self.least else self.found <= self.wanted
+
+    def __str__(self) -> str:
+        bound = "at least" if self.least else "at most"
+        return f"  {self.what:<68} {self.found:9.3f}  {bound:>8} {self.wanted:<9.3f}  {'met' if self.met else 'MISSED'}"
 
 
 def in_turn(rounds: int, *measures: Callable[[], Figure]) -> list[list[Figure]]:

@@ -18,7 +18,7 @@ from fleet.images.spec import MOVING, Spec
 QUALITY: Final = {"jpeg": 80, "webp": 79, "avif": 63}
 # Speed 8 of AVIF takes a third of the time of 6 for 200x150, at some 5 % more bytes.
 SAVE: Final[dict[str, dict[str, Any]]] = {
-    "jpeg": {},
+    "jpeg": {"optimize": True},  # 4 % fewer bytes for 0.04 ms
     "png": {},
     "webp": {"method": 4},
     "avif": {"speed": 8, "max_threads": 1},

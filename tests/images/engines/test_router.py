@@ -31,7 +31,7 @@ def test_an_engine_opens_what_the_router_thinks_it_does(name: str) -> None:
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_libvips_gets_what_is_large_enough_to_be_worth_it(format: str) -> None:
     engine("vips")
-    assert router.engine_for(Header(format, 1200, 900)).name == "vips"
+    assert router.engine_for(Header(format, 2000, 1500)).name == "vips"
     assert router.engine_for(Header(format, 600, 450)).name == "pillow"
 
 
