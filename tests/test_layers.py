@@ -41,7 +41,11 @@ PURE = [
     "backoff.py",
     "protocol/*.py",
     *(f"jobserver/{name}.py" for name in ("agenda", "broker", "durable", "fields", "functions", "job", "patience")),
-    *(f"jobserver/{name}.py" for name in ("pending", "refusal", "retries", "session", "text", "window", "wire")),
+    *(
+        f"jobserver/{name}.py"
+        for name in ("pending", "refusal", "retries", "session", "tally", "text", "window", "wire")
+    ),
+    "jobserver/workforce.py",
     "jobserver/gateways/*.py",
     "jobserver/stores/__init__.py",
     "client/conversation.py",

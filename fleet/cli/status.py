@@ -18,9 +18,10 @@ def status(
     servers: options.Servers = None,
     timeout: options.Timeout = 3.0,
 ) -> None:
-    """Show each job server's functions: jobs queued and running, and workers.
+    """Show each job server's functions: jobs queued and running, workers, and what became of earlier jobs.
 
-    Exits with 3 if no job server answers, with 6 if some do not.
+    OLDEST is for how long the oldest job that could run has waited. JSON has all counters, and how long jobs waited and
+    ran. Exits with 3 if no job server answers, with 6 if some do not.
     """
     from fleet.settings import parse_servers
 
@@ -42,13 +43,16 @@ def _ask(server: str, timeout: float) -> dict[str, Any]:
     address = Address.parse(server)
     try:
         version = admin.version(address, timeout)
+        counters = admin.counters(address, timeout) or {"functions": {}}
         functions = [
             {"name": f.name, "queued": f.jobs - f.running, "running": f.running, "workers": f.workers}
+            | counters["functions"].get(f.name, {})
             for f in admin.status(address, timeout)
         ]
     except FleetError as error:
         return {"server": server, "error": str(error)}
-    return {"server": server, "version": version, "functions": functions}
+    bounds = {"bounds_s": counters["bounds_s"]} if "bounds_s" in counters else {}
+    return {"server": server, "version": version, **bounds, "functions": functions}
 
 
 def _print(server: dict[str, Any]) -> None:
@@ -61,6 +65,26 @@ def _print(server: dict[str, Any]) -> None:
         put("  no functions yet: no worker has registered and no job was submitted")
         return
     width = max(8, *(len(f["name"]) for f in functions))
-    put(f"  {'FUNCTION':<{width}}  {'QUEUED':>8}  {'RUNNING':>8}  {'WORKERS':>8}")
+    counted = "bounds_s" in server  # else it is another's job server, which does not count
+    heads = [*("QUEUED", "RUNNING", "WORKERS"), *(("DONE", "FAILED", "OLDEST") if counted else ())]
+    put(f"  {'FUNCTION':<{width}}" + "".join(f"  {head:>8}" for head in heads))
     for f in functions:
-        put(f"  {f['name']:<{width}}  {f['queued']:>8}  {f['running']:>8}  {f['workers']:>8}")
+        cells = [f["queued"], f["running"], f["workers"]]
+        if counted:
+            cells += [f["completed"], f["failed"] + f["dead"], _age(f["oldest_s"])]
+        put(f"  {f['name']:<{width}}" + "".join(f"  {cell:>8}" for cell in cells))
+
+
+def _age(seconds: float | None) -> str:
+    """A span as a person reads it: in its largest unit.
+
+    >>> _age(None), _age(0.21), _age(75), _age(7300), _age(200000)
+    ('-', '0.2 s', '75 s', '121 min', '55 h')
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min" if seconds < 7200 * 2 else f"{seconds // 3600:.0f} h"

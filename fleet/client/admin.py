@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fleet.client.link import LinkLost, reason_of
 from fleet.errors import Deadline, NoServer
@@ -79,6 +80,15 @@ def status(address: Address, timeout: float = 3.0) -> list[FunctionStatus]:
     """The functions a job server knows. Raises as `ask` does."""
     rows = (line.split("\t") for line in ask(address, "status", timeout).splitlines())
     return [FunctionStatus(name, int(jobs), int(running), int(workers)) for name, jobs, running, workers in rows]
+
+
+def counters(address: Address, timeout: float = 3.0) -> dict[str, Any] | None:
+    """What became of each function's jobs, see docs/protocol.md; None: this job server does not count.
+
+    Raises as `ask` does.
+    """
+    found = ask(address, "counters", timeout)
+    return json.loads(found.removeprefix("OK ")) if found.startswith("OK {") else None
 
 
 def version(address: Address, timeout: float = 3.0) -> str:

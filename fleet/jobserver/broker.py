@@ -2,11 +2,7 @@
 
 Rule 1: every change of a job's state is made in this file, and a transition is complete when its method returns.
 Rule 2: no clock, socket, file or log here. Time comes in as `now` (nanoseconds, monotonic), handles from
-`new_handle`; what other peers must hear goes to them through `Peer`'s methods. Rule 3: one question, one answer:
-what a grab would take is what wakes a sleeper and what PRE_SLEEP is answered with (`_next_function`).
-
-The order is gearmand 2.0's: priority first, over all functions of the worker; then the function that was served
-longest ago; then first in, first out.
+`new_handle`; what other peers must hear goes to them through `Peer`'s methods.
 """
 
 from __future__ import annotations
@@ -16,20 +12,23 @@ from typing import Final
 
 from fleet.jobserver.agenda import Agenda
 from fleet.jobserver.fields import coalescing_key, uint32
-from fleet.jobserver.functions import Functions
-from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Job, Peer
+from fleet.jobserver.job import NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.stores import End
+from fleet.jobserver.tally import MS
+from fleet.jobserver.workforce import NEVER, Workforce
 from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
 
 RELEASED_KEPT: Final = 64  # handles a worker held once that it may still send late results for
-NEVER: Final = 2**63
+COMPLETED: Final = End.COMPLETED  # an enumeration's member takes ten times as long to look up
+ENDS: Final = {WORK_COMPLETE: COMPLETED, WORK_FAIL: End.FAILED, WORK_EXCEPTION: End.FAILED}
 WALL_NS: Final = 1_000_000_000  # how often the wall clock is looked at while jobs wait for it: it may jump
 
 
-class Broker:
+class Broker(Workforce):
     """All jobs, functions and peers of one job server.
 
     Args:
@@ -45,19 +44,11 @@ class Broker:
         job_retries: int = -1,
         worker_wakeup: int = 1,
     ) -> None:
-        self.limits = limits or ServerLimits()
-        self.functions = Functions(self.limits)
+        super().__init__(limits or ServerLimits(), worker_wakeup)
         self.jobs: dict[bytes, Job] = {}  # live jobs by handle
-        self.peers: dict[Peer, None] = {}
         self.queued_bytes = 0  # workloads of all live jobs
-        self.due = NEVER  # before then, in ns, `tick` has nothing to do
         self._new_handle = new_handle
         self._job_retries = job_retries
-        self._worker_wakeup = worker_wakeup
-        self._wake_ns = round(self.limits.wake_s * 1e9)
-        self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
-        self._turn = 0
-        self._woken: dict[Peer, None] = {}  # who was sent a NOOP and has not come, the longest ago first
         self._deadlines = Agenda()  # running jobs by when their worker's time is over; ns, monotonic
         self._later = Agenda()  # jobs by when they may begin; seconds since 1970
 
@@ -65,9 +56,6 @@ class Broker:
         return f"<Broker {len(self.jobs)} jobs, {len(self.functions)} functions, {len(self.peers)} peers>"
 
     # -- peers ------------------------------------------------------------------------------------------------
-
-    def join(self, peer: Peer) -> None:
-        self.peers[peer] = None
 
     def leave(self, peer: Peer, now: int) -> None:
         """The connection is gone: its jobs go back to their queues, and what only it waited for is dropped."""
@@ -81,36 +69,6 @@ class Broker:
         peer.listening.clear()
 
     # -- workers ----------------------------------------------------------------------------------------------
-
-    def can_do(self, peer: Peer, name: bytes, now: int, timeout_ns: int = 0) -> None:
-        """The worker takes jobs of function `name`; each may take `timeout_ns` there, 0 for as long as it likes."""
-        function = self.functions.named(name)
-        if function not in peer.functions and len(peer.functions) >= self.limits.functions_per_worker:
-            raise Refusal(b"TOO_MANY_FUNCTIONS", b"A worker may register %d functions" % len(peer.functions))
-        if function not in peer.functions:
-            peer.functions[function] = peer.unlisted[function] = None
-        function.workers[peer] = timeout_ns
-        if peer.asleep:
-            self._list(peer)
-            self._wake(function, now)
-
-    def cant_do(self, peer: Peer, name: bytes, now: int) -> None:
-        """No new jobs of function `name`; a running one stays the worker's, unlike in gearmand."""
-        function = self.functions.get(name)
-        if function in peer.functions:
-            self._unregister(peer, function, now)
-
-    def reset_abilities(self, peer: Peer, now: int) -> None:
-        for function in list(peer.functions):
-            self._unregister(peer, function, now)
-
-    def _unregister(self, peer: Peer, function: Function, now: int) -> None:
-        del peer.functions[function]
-        del function.workers[peer]
-        function.sleepers.pop(peer, None)
-        peer.unlisted.pop(function, None)
-        if peer.woken_for is function:
-            self._came(peer, now)
 
     def grab(self, peer: Peer, now: int) -> Job | None:
         """The next job for this worker, which now holds it; None if there is none for it."""
@@ -139,68 +97,14 @@ class Broker:
         function.turn = self._turn
         function.queued -= 1
         function.running += 1
+        function.tally.waits[((now - job.since) // MS).bit_length()] += 1
+        job.since = now
         job.worker = peer
         peer.holding[job.handle] = job
         if timeout_ns := function.workers[peer]:
             self._deadlines.set(job, now + timeout_ns)
             self.due = min(self.due, now + timeout_ns)
         return job
-
-    def _next_function(self, peer: Peer) -> tuple[Function | None, int]:
-        """The function whose job this worker would get now, and that job's priority."""
-        able = peer.functions
-        for priority in PRIORITIES:
-            ready = self._ready[priority]
-            if not ready:
-                continue
-            fewer, other = (ready, able) if len(ready) <= len(able) else (able, ready)
-            best: Function | None = None
-            for function in fewer:
-                if function in other and (best is None or function.turn < best.turn):
-                    best = function
-            if best:
-                return best, priority
-        return None, NORMAL
-
-    def sleep(self, peer: Peer, now: int) -> None:
-        """PRE_SLEEP: the worker waits for a NOOP, which comes at once if there is a job for it."""
-        if peer.woken_for:
-            self._came(peer, now)
-        if self._next_function(peer)[0] and len(peer.holding) < self.limits.jobs_per_worker:
-            peer.wake()
-            return
-        peer.asleep = True
-        self._list(peer)
-
-    def _list(self, peer: Peer) -> None:
-        """Have it stand among the sleepers of all its functions."""
-        for function in peer.unlisted:
-            function.sleepers[peer] = None
-        peer.unlisted.clear()
-
-    def _wake(self, function: Function, now: int) -> None:
-        """Wake as many sleepers as there are jobs that nobody was woken for yet."""
-        while function.sleepers and function.queued * self._worker_wakeup > function.woken:
-            peer, _ = function.sleepers.popitem(last=False)
-            peer.unlisted[function] = None
-            if not peer.asleep:
-                continue
-            peer.asleep = False
-            peer.woken_for, peer.woken_at = function, now
-            function.woken += 1
-            self._woken[peer] = None
-            if now + self._wake_ns < self.due:
-                self.due = now + self._wake_ns
-            peer.wake()
-
-    def _came(self, peer: Peer, now: int) -> None:
-        """A woken worker turned to something else, or never came: somebody else is woken in its place."""
-        function = peer.woken_for
-        assert function is not None
-        peer.woken_for = None
-        del self._woken[peer]
-        function.woken -= 1
-        self._wake(function, now)
 
     # -- clients ----------------------------------------------------------------------------------------------
 
@@ -267,6 +171,7 @@ class Broker:
         job.priority = priority
         job.reducer = reducer
         self._remember(job)
+        function.tally.submitted += 1
         return job
 
     def _remember(self, job: Job) -> None:
@@ -292,7 +197,7 @@ class Broker:
         job = self.jobs.get(handle)
         if job is None:
             return False
-        self._fail(job)
+        self._fail(job, End.CANCELLED, now)
         return True
 
     # -- results ----------------------------------------------------------------------------------------------
@@ -305,8 +210,8 @@ class Broker:
         job = peer.holding.get(handle)
         if job is None:
             return handle in peer.released
-        if kind in (WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION):
-            self._end(job)
+        if kind in ENDS:
+            self._end(job, ENDS[kind], now)
         self._tell(job, kind, data)
         return True
 
@@ -337,6 +242,7 @@ class Broker:
 
     def _enqueue(self, job: Job, now: int) -> None:
         function = job.function
+        job.since = now
         function.queues[job.priority].append(job)
         function.queued += 1
         self._ready[job.priority][function] = None
@@ -367,31 +273,42 @@ class Broker:
         self._release(job)
         job.numerator = job.denominator = 0
         if job.background or job.listeners:
+            job.function.tally.retried += 1
             self._enqueue(job, now)
         else:
-            self._forget(job)
+            self._drop(job)
 
     def _drop_if_unwanted(self, job: Job) -> None:
         """A job that only needed a listener, and has none left, is dropped; a running one goes on."""
         if job.worker is None and not job.listeners and not job.background:
             self._withdraw(job)
-            self._forget(job)
+            self._drop(job)
 
-    def _end(self, job: Job) -> None:
+    def _drop(self, job: Job) -> None:
+        job.function.tally.cancelled += 1
+        self._forget(job)
+
+    def _end(self, job: Job, end: End, now: int) -> None:
+        tally = job.function.tally
         if job.worker:
+            tally.runs[((now - job.since) // MS).bit_length()] += 1
             self._release(job)
         else:
             self._withdraw(job)
         self._forget(job)
+        if end is COMPLETED:
+            tally.completed += 1
+        else:
+            tally.ended(end)
         for listener in job.listeners:
             listener.listening.pop(job, None)
 
     def _give_up(self, job: Job, now: int) -> None:
         """It lost its worker too often."""
-        self._fail(job)
+        self._fail(job, End.FAILED, now)
 
-    def _fail(self, job: Job) -> None:
-        self._end(job)
+    def _fail(self, job: Job, end: End, now: int) -> None:
+        self._end(job, end, now)
         self._tell(job, WORK_FAIL, b"")
 
     def _withdraw(self, job: Job) -> None:

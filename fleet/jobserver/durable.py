@@ -133,7 +133,8 @@ class DurableBroker(WindowBroker):
         job.background = False
         if job in self._outside and job.listeners:
             self._put_inside(job, 0, now)
-        self._drop_if_unwanted(job)
+        elif job.worker is None and not job.listeners:
+            self._discard(job)
 
     def _is_there(self, job: Job, kept: Kept, handle: bytes, pending: Pending[bytes | Refusal], now: int) -> None:
         """The store has a live job with this key: that is the one, and whoever waits for ours waits for it."""
@@ -163,6 +164,7 @@ class DurableBroker(WindowBroker):
             listener.listening.pop(job, None)
         self._withdraw(job)
         self._forget(job)
+        job.function.tally.submitted -= 1
         return listeners
 
     def _adopt(self, job: Job, listeners: tuple[Peer, ...]) -> None:
@@ -263,7 +265,7 @@ class DurableBroker(WindowBroker):
             if kept is None or not 0 < kept.entry.expires <= self._wall_s(now):
                 break
             self._close(job, kept, End.EXPIRED, b"", now)
-            self._fail(job)
+            self._fail(job, End.EXPIRED, now)
         return job
 
     # -- how jobs end -----------------------------------------------------------------------------------------
@@ -286,11 +288,15 @@ class DurableBroker(WindowBroker):
                 return True
             kept.entry = with_error(kept.entry, error)
             self._close(job, kept, verdict, bytes(data), now)
+            self._end(job, verdict, now)
+            self._tell(job, kind, data)
+            return True
         return super().work(peer, kind, handle, data, now)
 
     def _try_again(self, job: Job, kept: Kept, entry: Entry, now: int) -> None:
         """A failed job waits for its next attempt; those who wait for its result wait on."""
         self._release(job)
+        job.function.tally.retried += 1
         job.retries += 1
         job.numerator = job.denominator = 0
         kept.entry, kept.parts, kept.size = entry, [], 0
@@ -342,7 +348,7 @@ class DurableBroker(WindowBroker):
     def _poison(self, job: Job, kept: Kept, why: str, now: int) -> None:
         kept.entry = with_error(kept.entry, why)
         self._close(job, kept, End.DEAD, why.encode(), now)
-        self._fail(job)
+        self._fail(job, End.DEAD, now)
 
     def cancel(self, handle: bytes, now: int) -> bool | Pending[bool]:
         job = self.jobs.get(handle)

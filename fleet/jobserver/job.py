@@ -12,6 +12,7 @@ from typing import Final
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import Backlog
+from fleet.jobserver.tally import Tally
 from fleet.protocol import Data
 
 HIGH: Final = 0
@@ -38,6 +39,7 @@ class Job:
         "priority",
         "reducer",
         "retries",
+        "since",
         "unique",
         "worker",
         "workload",
@@ -58,6 +60,7 @@ class Job:
         self.numerator = 0  # progress as last reported
         self.denominator = 0
         self.retries = 0  # how often it went back to its queue
+        self.since = 0  # ns, monotonic: when it came into its queue, or while it runs, when its worker got it
 
     def __repr__(self) -> str:
         state = "running" if self.worker else "queued"
@@ -82,6 +85,10 @@ class Queue:
 
     def __iter__(self) -> Iterator[Job]:
         return (job for job in self._entries if job not in self._gone)
+
+    def head(self) -> Job | None:
+        """The first job, which stays."""
+        return self._entries[0] if self._entries else None
 
     def take(self) -> Job:
         """The first job, which leaves."""
@@ -116,6 +123,7 @@ class Function:
         "queues",
         "running",
         "sleepers",
+        "tally",
         "turn",
         "uniques",
         "waiting",
@@ -138,11 +146,17 @@ class Function:
         self.woken = 0  # how many were sent a NOOP for it and have not come yet
         self.turn = 0  # when a job of it was last handed out; the lowest goes first
         self.uniques: dict[bytes, Job] = {}  # live jobs by coalescing key
+        self.tally = Tally()
 
     @property
     def jobs(self) -> int:
         backlog = self.backlog
         return self.queued + self.running + self.waiting + (backlog.total if backlog else 0)
+
+    def oldest_ns(self, now: int) -> int | None:
+        """How long the job that could run and has waited longest waits already; None: there is no such job."""
+        heads = [job.since for queue in self.queues if (job := queue.head())]
+        return max(0, now - min(heads)) if heads else None
 
     def __repr__(self) -> str:
         return f"<Function {self.name!r} {self.queued} queued, {self.running} running, {len(self.workers)} workers>"

@@ -51,7 +51,7 @@ class Keeper:
         self._store = await loop.run_in_executor(self._thread, self._open_store)
         backlogs = await loop.run_in_executor(self._thread, self._store.recover)
         log.info("the store has %d jobs: %s", sum(b.total for b in backlogs.values()), self._store.facts())
-        self._broker.recovered(backlogs, now)
+        self._broker.recovered(backlogs, now, time.time())
         await self._finish()
 
     def carry_out(self) -> None:

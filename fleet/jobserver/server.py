@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Final
 
 from fleet.errors import FleetError
-from fleet.jobserver.broker import NEVER, Broker
+from fleet.jobserver.broker import Broker
 from fleet.jobserver.connection import Connection, Speak
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.gateways import wire_for
@@ -32,6 +32,7 @@ from fleet.jobserver.patience import Patience
 from fleet.jobserver.session import Session
 from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.wire import Hub
+from fleet.jobserver.workforce import NEVER
 from fleet.settings import Address, ServerSettings
 
 SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most where large packets are received in place

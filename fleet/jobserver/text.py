@@ -1,11 +1,13 @@
 """The text commands: what gearadmin, monitoring scripts and a person with netcat ask.
 
 Each command takes the asking connection and the words, and returns its whole answer, which leaves in one write. The
-sentences are gearmand's to the letter, since scripts read them; `jobs` and `clients` are the Perl server's.
+sentences are gearmand's to the letter, since scripts read them; `jobs` and `clients` are the Perl server's, `counters`
+is ours.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final
@@ -14,6 +16,7 @@ from fleet.jobserver.job import HIGH, LOW, NORMAL, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import Backlog
+from fleet.jobserver.tally import BOUNDS_S
 from fleet.jobserver.wire import Wire
 from fleet.protocol import admin
 from fleet.version import __version__
@@ -76,6 +79,16 @@ def _priority_status(asker: Wire, words: list[bytes], now: int) -> bytes:
         waiting = f.waiting + backlog.waiting
         rows.append((admin.printable(name), high, normal + waiting, low, len(f.workers)))
     return admin.table(rows)
+
+
+def _counters(asker: Wire, words: list[bytes], now: int) -> bytes:
+    """JSON: what became of each function's jobs, and for how many seconds the oldest that could run has waited"""
+    found = {}
+    for name, f in sorted(asker.broker.functions.items()):
+        oldest_ns = f.oldest_ns(now)
+        oldest_s = None if oldest_ns is None else round(oldest_ns / 1e9, 3)
+        found[admin.printable(name).decode("utf-8", "replace")] = {"oldest_s": oldest_s, **f.tally.report()}
+    return admin.ok(json.dumps({"bounds_s": BOUNDS_S, "functions": found}))
 
 
 def _workers(asker: Wire, words: list[bytes], now: int) -> bytes:
@@ -178,6 +191,7 @@ def _maxqueue(asker: Wire, words: list[bytes], now: int) -> bytes:
 COMMANDS: Final[dict[bytes, Command]] = {
     b"cancel": _cancel,
     b"clients": _clients,
+    b"counters": _counters,
     b"create": _create,
     b"drop": _drop,
     b"getpid": _getpid,

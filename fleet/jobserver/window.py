@@ -15,7 +15,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.job import PRIORITIES, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.retries import Deaths
-from fleet.jobserver.stores import Backlog, Entry, Result, Spoiled
+from fleet.jobserver.stores import Backlog, End, Entry, Result, Spoiled
 from fleet.protocol import Data
 from fleet.settings import FunctionPolicy, ServerLimits
 
@@ -79,8 +79,9 @@ class WindowBroker(Broker):
 
     # -- what the shell does ----------------------------------------------------------------------------------
 
-    def recovered(self, backlogs: Mapping[bytes, Backlog], now: int) -> None:
-        """What the store had when it was opened."""
+    def recovered(self, backlogs: Mapping[bytes, Backlog], now: int, wall_s: float) -> None:
+        """What the store had when it was opened, at `now`, which is `wall_s` seconds since 1970."""
+        self._wall_offset_s = wall_s - now / NS
         for name, backlog in backlogs.items():
             function = self.functions.named(name)
             function.backlog = backlog
@@ -134,6 +135,7 @@ class WindowBroker(Broker):
         for entry in entries:
             if isinstance(entry, Spoiled):
                 self._count(entry.entry, -1)
+                self.functions.named(entry.entry.function).tally.ended(End.DEAD)
             else:
                 self._materialized(entry, now)
 
@@ -152,7 +154,9 @@ class WindowBroker(Broker):
         job.retries = entry.failures + entry.deaths
         self._remember(job)
         self._kept[job] = Kept(entry, claimed=True)
-        self._line_up(job, entry.run_at if entry.run_at > self._wall_s(now) else 0, now)
+        wall_s = self._wall_s(now)
+        self._line_up(job, entry.run_at if entry.run_at > wall_s else 0, now)
+        job.since = now - NS * max(0, wall_s - max(entry.submitted, entry.run_at))  # it could have run since then
         return job
 
     def _leave_to_store(self, job: Job) -> None:
@@ -198,6 +202,7 @@ class WindowBroker(Broker):
         def cancelled(entry: Entry | None, now: int) -> None:
             if entry:
                 self._count(entry, -1)
+                self.functions.named(entry.function).tally.ended(End.CANCELLED)
             pending.settle(entry is not None)
 
         keep_s = self._policy(None).keep_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +11,9 @@ from fleet.settings import Address
 from fleet.version import __version__
 from tests.cli.command import complaint, fleet
 from tests.client.test_blocking import closed_port, silent
+from tests.interop.servers import GEARMAND
 from tests.peer import chatty, explode, reverse, worker
+from tests.processes import Program
 
 pytestmark = pytest.mark.system
 
@@ -66,9 +69,22 @@ def test_status_for_people_and_for_programs(server: Address) -> None:
         fleet("run", "-f", "other", "-b", "x", server=server)
         table = fleet("status", server=server).stdout.decode().splitlines()
         assert table[0] == f"{server}  version {__version__}"
-        assert [line.split() for line in table[2:]] == [["other", "1", "0", "0"], ["resize", "0", "0", "1"]]
+        assert table[2].split()[:6] == ["other", "1", "0", "0", "0", "0"]
+        assert table[2].endswith(" s")  # it waits already
+        assert table[3].split() == ["resize", "0", "0", "1", "0", "0", "-"]
         found = json.loads(fleet("status", "--json", server=server).stdout)
-    assert found["servers"][0]["functions"][0] == {"name": "other", "queued": 1, "running": 0, "workers": 0}
+    other = found["servers"][0]["functions"][0]
+    assert other.items() >= {"name": "other", "queued": 1, "running": 0, "workers": 0, "submitted": 1}.items()
+    assert 0 < other["oldest_s"] < 60
+
+
+@pytest.mark.interop
+def test_status_of_a_job_server_that_does_not_count(spawn: Callable[..., Program]) -> None:
+    gearmand = GEARMAND.start(spawn)
+    fleet("run", "-f", "other", "-b", "x", server=gearmand)
+    table = fleet("status", server=gearmand).stdout.decode().splitlines()
+    expected = [["FUNCTION", "QUEUED", "RUNNING", "WORKERS"], ["other", "1", "0", "0"]]
+    assert [line.split() for line in table[1:]] == expected
 
 
 def test_status_of_several_servers_of_which_one_is_down(server: Address) -> None:

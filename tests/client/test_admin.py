@@ -23,6 +23,14 @@ def test_status_and_version(server: Address) -> None:
         assert admin.status(server) == [admin.FunctionStatus("resize", 0, 0, 1)]
 
 
+def test_counters(server: Address) -> None:
+    assert (admin.counters(server) or {})["functions"] == {}
+    with worker(server, resize=silent):
+        found = admin.counters(server)
+    assert found is not None
+    assert found["functions"]["resize"]["submitted"] == 0
+
+
 def test_nobody_there() -> None:
     with pytest.raises(NoServer, match="connection refused"):
         admin.status(closed_port())

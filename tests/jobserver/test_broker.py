@@ -483,7 +483,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def work(self, peer: Recorder, kind: int, data: st.DataObject) -> None:
         if peer.holding:
             handle = data.draw(st.sampled_from(sorted(peer.holding)))
-            assert self.broker.work(peer, kind, handle, b"data", 0)
+            assert self.broker.work(peer, kind, handle, b"data", self.now)
             if kind in FINAL:
                 self.ended.add(handle)
 
@@ -491,7 +491,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         if self.broker.jobs:
             handle = data.draw(st.sampled_from(sorted(self.broker.jobs)))
-            assert self.broker.cancel(handle, 0)
+            assert self.broker.cancel(handle, self.now)
             self.ended.add(handle)
 
     @rule(seconds=st.sampled_from([0.1, 0.6, 1.0, 2.5]))
@@ -539,6 +539,15 @@ class BrokerMachine(RuleBasedStateMachine):
         self.retries |= {job.handle: job.retries for job in self.broker.jobs.values()}
         gone = self.backgrounds - self.ended - set(self.broker.jobs)
         assert all(self.retries[handle] >= 2 for handle in gone)
+
+    @invariant()
+    def every_job_is_counted_at_its_submit_and_at_its_end(self) -> None:
+        tallies = [function.tally for function in self.broker.functions.values()]
+        ended = sum(t.completed + t.failed + t.dead + t.expired + t.cancelled for t in tallies)
+        assert sum(t.submitted for t in tallies) == ended + self.live()
+
+    def live(self) -> int:
+        return len(self.broker.jobs)
 
     @invariant()
     def listeners_and_their_jobs_know_each_other(self) -> None:

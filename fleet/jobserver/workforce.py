@@ -1,0 +1,123 @@
+"""Who can do what, whose turn it is, who sleeps and who is woken: the workers' side of the queue.
+
+Rule: one question, one answer: what a grab would take is what wakes a sleeper and what PRE_SLEEP is answered with
+(`_next_function`).
+
+The order is gearmand 2.0's: priority first, over all functions of the worker; then the function that was served
+longest ago; then first in, first out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.jobserver.functions import Functions
+from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Peer
+from fleet.jobserver.refusal import Refusal
+from fleet.settings import ServerLimits
+
+NEVER: Final = 2**63
+
+
+class Workforce:
+    """All functions and peers of one job server. Arguments: see `ServerSettings`."""
+
+    def __init__(self, limits: ServerLimits, worker_wakeup: int) -> None:
+        self.limits = limits
+        self.functions = Functions(limits)
+        self.peers: dict[Peer, None] = {}
+        self.due = NEVER  # before then, in ns, `Broker.tick` has nothing to do
+        self._worker_wakeup = worker_wakeup
+        self._wake_ns = round(limits.wake_s * 1e9)
+        self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
+        self._turn = 0
+        self._woken: dict[Peer, None] = {}  # who was sent a NOOP and has not come, the longest ago first
+
+    def join(self, peer: Peer) -> None:
+        self.peers[peer] = None
+
+    def can_do(self, peer: Peer, name: bytes, now: int, timeout_ns: int = 0) -> None:
+        """The worker takes jobs of function `name`; each may take `timeout_ns` there, 0 for as long as it likes."""
+        function = self.functions.named(name)
+        if function not in peer.functions and len(peer.functions) >= self.limits.functions_per_worker:
+            raise Refusal(b"TOO_MANY_FUNCTIONS", b"A worker may register %d functions" % len(peer.functions))
+        if function not in peer.functions:
+            peer.functions[function] = peer.unlisted[function] = None
+        function.workers[peer] = timeout_ns
+        if peer.asleep:
+            self._list(peer)
+            self._wake(function, now)
+
+    def cant_do(self, peer: Peer, name: bytes, now: int) -> None:
+        """No new jobs of function `name`; a running one stays the worker's, unlike in gearmand."""
+        function = self.functions.get(name)
+        if function in peer.functions:
+            self._unregister(peer, function, now)
+
+    def reset_abilities(self, peer: Peer, now: int) -> None:
+        for function in list(peer.functions):
+            self._unregister(peer, function, now)
+
+    def _unregister(self, peer: Peer, function: Function, now: int) -> None:
+        del peer.functions[function]
+        del function.workers[peer]
+        function.sleepers.pop(peer, None)
+        peer.unlisted.pop(function, None)
+        if peer.woken_for is function:
+            self._came(peer, now)
+
+    def _next_function(self, peer: Peer) -> tuple[Function | None, int]:
+        """The function whose job this worker would get now, and that job's priority."""
+        able = peer.functions
+        for priority in PRIORITIES:
+            ready = self._ready[priority]
+            if not ready:
+                continue
+            fewer, other = (ready, able) if len(ready) <= len(able) else (able, ready)
+            best: Function | None = None
+            for function in fewer:
+                if function in other and (best is None or function.turn < best.turn):
+                    best = function
+            if best:
+                return best, priority
+        return None, NORMAL
+
+    def sleep(self, peer: Peer, now: int) -> None:
+        """PRE_SLEEP: the worker waits for a NOOP, which comes at once if there is a job for it."""
+        if peer.woken_for:
+            self._came(peer, now)
+        if self._next_function(peer)[0] and len(peer.holding) < self.limits.jobs_per_worker:
+            peer.wake()
+            return
+        peer.asleep = True
+        self._list(peer)
+
+    def _list(self, peer: Peer) -> None:
+        """Have it stand among the sleepers of all its functions."""
+        for function in peer.unlisted:
+            function.sleepers[peer] = None
+        peer.unlisted.clear()
+
+    def _wake(self, function: Function, now: int) -> None:
+        """Wake as many sleepers as there are jobs that nobody was woken for yet."""
+        while function.sleepers and function.queued * self._worker_wakeup > function.woken:
+            peer, _ = function.sleepers.popitem(last=False)
+            peer.unlisted[function] = None
+            if not peer.asleep:
+                continue
+            peer.asleep = False
+            peer.woken_for, peer.woken_at = function, now
+            function.woken += 1
+            self._woken[peer] = None
+            if now + self._wake_ns < self.due:
+                self.due = now + self._wake_ns
+            peer.wake()
+
+    def _came(self, peer: Peer, now: int) -> None:
+        """A woken worker turned to something else, or never came: somebody else is woken in its place."""
+        function = peer.woken_for
+        assert function is not None
+        peer.woken_for = None
+        del self._woken[peer]
+        function.woken -= 1
+        self._wake(function, now)
