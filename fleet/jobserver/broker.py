@@ -193,10 +193,12 @@ class Broker(Workforce):
         return None
 
     def cancel(self, handle: bytes, now: int) -> bool | Pending[bool]:
-        """End a job as failed; a worker that runs it is not told and its result is swallowed. False: no such job."""
+        """End a job as failed; what a worker still says of it is swallowed. False: there is no such job."""
         job = self.jobs.get(handle)
         if job is None:
             return False
+        if job.worker:
+            job.worker.revoke(job)
         self._fail(job, End.CANCELLED, now)
         return True
 

@@ -197,6 +197,9 @@ class Peer:
         """There is work: tell the sleeping worker."""
         raise NotImplementedError
 
+    def revoke(self, job: Job) -> None:
+        """A job that it runs was cancelled; not every worker can be told."""
+
     def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
         """A job it waits for has got this far; both as the worker wrote them."""
         raise NotImplementedError

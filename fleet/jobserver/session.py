@@ -37,7 +37,7 @@ class _Over(Exception):
 class Session(Wire):
     """The server's end of one Gearman connection. The arguments are those of `Wire`."""
 
-    __slots__ = ("decoder", "exceptions", "receiving")
+    __slots__ = ("decoder", "exceptions", "pool", "receiving")
 
     def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
         super().__init__(hub, label, admin)
@@ -47,6 +47,7 @@ class Session(Wire):
         )
         self.receiving = 0  # bytes of the large packet that is on its way in
         self.exceptions = hub.exceptions  # this client gets WORK_EXCEPTION packets
+        self.pool = False  # this worker is one of ours, and understands what no other does
 
     # -- what the shell calls ---------------------------------------------------------------------------------
 
@@ -134,6 +135,10 @@ class Session(Wire):
 
     def wake(self) -> None:
         self.send_ready(NOOP)
+
+    def revoke(self, job: Job) -> None:
+        if self.pool:
+            self.send(packets.WORK_FAIL, job.handle)
 
     def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
         self.send(packets.WORK_STATUS, job.handle, numerator, denominator)
@@ -290,9 +295,12 @@ def _set_client_id(session: Session, args: tuple[Data, ...], now: int) -> None:
 
 def _option(session: Session, args: tuple[Data, ...], now: int) -> None:
     option = bytes(args[0])
-    if option.lower() != b"exceptions":
+    if option.lower() == packets.EXCEPTIONS:
+        session.exceptions = True
+    elif option == packets.POOL:
+        session.pool = True
+    else:
         raise Refusal(b"UNKNOWN_OPTION", b"Server does not recognize given option")
-    session.exceptions = True
     session.send(packets.OPTION_RES, option)
 
 

@@ -122,6 +122,10 @@ SHAPES: Final[dict[int, Shape]] = {
 ARITY: Final[dict[int, int]] = {kind: len(shape.args) for kind, shape in SHAPES.items()}
 NAMES: Final[dict[int, str]] = {kind: shape.name for kind, shape in SHAPES.items()}
 
+# What OPTION_REQ may ask for.
+EXCEPTIONS: Final = b"exceptions"  # WORK_EXCEPTION packets, for a client
+POOL: Final = b"fleet.pool"  # ours: what servers and pools of ours say to one another, see docs/protocol.md
+
 REQ: Final = b"\0REQ"  # to the job server
 RES: Final = b"\0RES"  # from the job server
 HEADER: Final = Struct(">4sII")

@@ -23,6 +23,12 @@ class Assigned(NamedTuple):
     workload: Data
 
 
+class Cancelled(NamedTuple):
+    """Nobody wants the result of this job any more. Only a job server of ours says so, and only to a pool."""
+
+    handle: bytes
+
+
 class Refused(NamedTuple):
     """The server did not like something that was sent."""
 
@@ -36,7 +42,7 @@ class Told(Enum):
     OTHER_GRAB = "the server does not know this grab: grab again, which is then done in its way"
 
 
-Event = Assigned | Refused | Told
+Event = Assigned | Cancelled | Refused | Told
 PERLS_REFUSAL: Final = "server_error"  # what the Perl server answers to a type that it does not know
 
 
@@ -54,8 +60,14 @@ class Conversation:
         # geard answers no other grab, and the Perl server does not know this one.
         self._grab = packets.GRAB_JOB_UNIQ
 
-    def introduce(self, client_id: str, functions: Iterable[tuple[str, int]]) -> None:
-        """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit."""
+    def introduce(self, client_id: str, functions: Iterable[tuple[str, int]], *, pool: bool = False) -> None:
+        """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit.
+
+        Args:
+            pool: it understands Cancelled. Other servers than ours answer this with an ERROR, which is Refused here.
+        """
+        if pool:
+            self._send(packets.OPTION_REQ, packets.POOL)
         if client_id:
             self._send(packets.SET_CLIENT_ID, client_id.encode())
         for name, timeout_ms in functions:
@@ -129,6 +141,8 @@ def _event(packet: Packet) -> Event | None:
         return Told.NO_JOB
     if kind == packets.NOOP:
         return Told.NOOP
+    if kind == packets.WORK_FAIL:
+        return Cancelled(bytes(args[0]))
     if kind == packets.ERROR:
         code, text = (bytes(arg).decode("utf-8", "replace") for arg in args)
         return Refused(code, text)

@@ -17,7 +17,7 @@ from fleet.settings import Address, PoolLimits
 from fleet.workers import channel
 from fleet.workers.arena import Arena
 from fleet.workers.channel import LAST, Errand, Kind, Record
-from fleet.workers.conversation import Assigned, Event, Told
+from fleet.workers.conversation import Assigned, Cancelled, Event, Told
 from fleet.workers.death import Death, overdue
 from fleet.workers.denials import Denials
 from fleet.workers.functions import resource_failure
@@ -96,7 +96,7 @@ class Slot:
     # -- what the links tell ----------------------------------------------------------------------------------
 
     def opened(self, link: Link) -> None:
-        link.conversation.introduce(self.name, [(function, 0) for function in self.functions])
+        link.conversation.introduce(self.name, [(function, 0) for function in self.functions], pool=True)
         link.flush()
         self._turns.awake(link)
         self._on_change()
@@ -113,6 +113,8 @@ class Slot:
         if isinstance(event, Assigned):
             self._turns.awake(link)
             self._start(link, event)
+        elif isinstance(event, Cancelled):
+            self._cancel(link, event.handle)
         elif event is Told.NOOP:
             if self._turns.asked is not link:
                 self._turns.awake(link)
@@ -146,6 +148,13 @@ class Slot:
         running.waiting = False
         running.tries += 1
         self._keeper.send(running.errand, self.arena.reader, self._limits.memory_bytes * running.tries)
+
+    def _cancel(self, link: Link, handle: bytes) -> None:
+        """Kill what nobody waits for any more, unless it is over already."""
+        running = self.running
+        if running and running.link is link and running.handle == handle:
+            running.abandoned = True
+            self._end_try(running)
 
     def _end_try(self, running: Running) -> None:
         if running.waiting:
@@ -230,7 +239,7 @@ class Running:
         self.passed_on = False  # its client has parts of the result: a second try would send them twice
         self.answered = False  # its client has the result, or the reason why there is none
         self.overdue = False
-        self.abandoned = False  # its client is told nothing: another worker will do the job
+        self.abandoned = False  # nothing more is said of it: another worker will do the job, or nobody wants it
         self.timer: asyncio.TimerHandle | None = None
 
     @property

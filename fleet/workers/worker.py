@@ -187,7 +187,7 @@ class Worker:
                 self._turns.awake(link)
         elif event is Told.OTHER_GRAB:
             self._turns.awake(link)
-        else:
+        elif event is Told.NO_JOB:
             self._turns.asleep(link)
             link.conversation.sleep()
             self._guarded(link, link.flush)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from fleet import Client
 from tests.interop.families import OURS
 from tests.interop.matrix import row
 from tests.interop.pairs import get_on
 from tests.interop.servers import GEARD, GEARMAND, PERL_SERVER, Server
-from tests.processes import Program
+from tests.processes import FLEET, Program
 
 pytestmark = [pytest.mark.interop, pytest.mark.system]
 
@@ -21,3 +22,17 @@ pytestmark = [pytest.mark.interop, pytest.mark.system]
 )
 def test_our_client_sees_all_that_our_worker_does(server: Server, spawn: Callable[..., Program]) -> None:
     get_on(OURS, OURS, server.start(spawn), spawn, without=server.lacks)
+
+
+@pytest.mark.parametrize("server", [GEARMAND, GEARD, PERL_SERVER], ids=str)
+def test_what_our_pool_says_to_our_servers_does_not_disturb_another(
+    server: Server, spawn: Callable[..., Program]
+) -> None:
+    address = server.start(spawn)
+    pool = spawn(FLEET[0], "-m", "tests.workers.pool", str(address), "1")
+    pool.out.until("ready ")
+    with Client(address, timeout=10) as client:
+        for _ in range(3):
+            assert client.run("reverse", b"abc") == b"cba"
+    assert pool.stop() == 0
+    assert pool.err.rest() == []

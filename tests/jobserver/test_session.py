@@ -28,6 +28,7 @@ from fleet.protocol.packets import (
     NOOP,
     OPTION_REQ,
     OPTION_RES,
+    POOL,
     PRE_SLEEP,
     STATUS_RES,
     STATUS_RES_UNIQUE,
@@ -177,6 +178,19 @@ def test_exceptions_go_to_those_who_asked_and_are_failures_to_the_others(broker:
     worker.send(WORK_EXCEPTION, handle, b"ValueError: no")
     assert asked.read() == [(WORK_EXCEPTION, handle, b"ValueError: no")]
     assert other.read() == [(WORK_FAIL, handle)]
+
+
+def test_a_cancelled_job_is_told_to_our_own_pool_and_to_no_other_worker(broker: Broker, client: End) -> None:
+    ours, other = End(broker), End(broker)
+    assert ours.send(OPTION_REQ, POOL) == [(OPTION_RES, POOL)]
+    for worker in (ours, other):
+        worker.send(CAN_DO, b"f")
+        ((_, handle),) = client.send(SUBMIT_JOB, b"f", b"", b"")
+        worker.send(GRAB_JOB)
+        assert client.raw(b"cancel job " + handle + b"\n").endswith(b"OK\n")
+        assert worker.read() == ([(WORK_FAIL, handle)] if worker is ours else [])
+        assert worker.send(WORK_COMPLETE, handle, b"late") == []
+        assert client.read() == []
 
 
 def test_a_failures_handle_has_no_nul_behind_it(client: End, worker: End) -> None:

@@ -12,7 +12,7 @@ from fleet.errors import ProtocolError
 from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, encode, packets
-from fleet.workers.conversation import Assigned, Conversation, Event, Refused, Told
+from fleet.workers.conversation import Assigned, Cancelled, Conversation, Event, Refused, Told
 from tests.jobserver.test_broker import make_broker, peer
 
 
@@ -83,6 +83,16 @@ def test_a_late_result_is_refused_and_nothing_breaks() -> None:
     wire = Wire()
     wire.worker.complete(b"H:gone", b"late")
     assert wire.move() == [Refused("JOB_NOT_FOUND", "Job given in work result not found")]
+
+
+def test_a_pool_hears_that_its_job_was_cancelled() -> None:
+    wire = Wire()
+    wire.worker.introduce("me", [("f", 0)], pool=True)
+    job = wire.broker.submit(wire.client, b"f", b"", b"", 0)
+    wire.worker.grab()
+    wire.move()
+    wire.broker.cancel(job.handle, 0)
+    assert wire.move() == [Cancelled(job.handle)]
 
 
 def test_what_is_not_for_a_worker_is_ignored() -> None:

@@ -301,6 +301,24 @@ def test_a_job_that_does_not_finish_goes_back_to_its_server(
         assert task.status().known
 
 
+def test_a_cancelled_jobs_runner_is_killed_and_each_client_told_once(
+    start_pool: StartPool, client: Client, server: Address
+) -> None:
+    pool = start_pool(1)
+    with client, Client(server, timeout=LIMIT_S) as other:
+        tasks = [waiting.submit("slow", b"600", unique="the same") for waiting in (client, other)]
+        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        (runner,) = descendants(zygote_of(pool))
+        assert admin.ask(server, f"cancel job {tasks[0].handle}") == "OK"
+        for task in tasks:
+            with pytest.raises(JobFailed):
+                task.result()
+        until(lambda: not alive(runner), "the runner is gone", limit_s=5)
+        assert client.run("slow", b"0") == b"slept"  # nothing is held against the function, or the slot
+    counters = (admin.counters(server) or {})["functions"]["slow"]
+    assert (counters["cancelled"], counters["completed"], counters["failed"]) == (1, 1, 0)
+
+
 def test_killing_the_pool_leaves_no_process(start_pool: StartPool, client: Client) -> None:
     pool = start_pool(2)
     with client:
