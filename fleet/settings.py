@@ -155,22 +155,38 @@ class PoolLimits:
     result_bytes: int = 64 * MIB  # as a packet's body
     open_files: int = 32
     processes: int = 256  # of the runners' user, threads too: what a fork bomb gets where no filter stops it
+    runner_jobs: int = 500  # that one runner does, where it is not for a single one; then another takes its place
+    runner_bytes: int = 256 * MIB  # such a runner that ever held more goes after its job, and its memory with it
     grace_s: float = 20.0  # SIGTERM to giving the running jobs up
 
 
 @dataclass(frozen=True)
 class Containment:
-    """How far a pool keeps its runners from everything but their pictures.
+    """How far a pool keeps its runners from everything but their pictures, and one job from the next.
 
     Raises:
-        UsageError: `sandbox` is none of the words it may be.
+        UsageError: a word is none of those it may be, or two contradict each other.
     """
 
     sandbox: str = "preferred"  # what this kernel has of it, and loudly if that is not all; or "required", or "off"
     user: str = "nobody"  # whose rights runners have, by name or number, where the pool is root
+    # "job": a process for each. "slot": one process for many, replaced after any that went wrong. "none": the same
+    # without a sandbox or a limit of its own, for pictures that are trusted.
+    isolation: str = "job"
+    environment: tuple[str, ...] = ()  # variables that functions see, besides those that say how programs behave
 
     SANDBOX: ClassVar[tuple[str, ...]] = ("required", "preferred", "off")
+    ISOLATION: ClassVar[tuple[str, ...]] = ("job", "slot", "none")
 
     def __post_init__(self) -> None:
         if self.sandbox not in self.SANDBOX:
             raise UsageError(f"sandbox is {self.sandbox!r}; it may be {', '.join(self.SANDBOX)}")
+        if self.isolation not in self.ISOLATION:
+            raise UsageError(f"isolation is {self.isolation!r}; it may be {', '.join(self.ISOLATION)}")
+        if self.isolation == "none" and self.sandbox == "required":
+            raise UsageError("isolation none has no sandbox, and the sandbox is required; choose one")
+
+    @property
+    def contained(self) -> bool:
+        """Whether runners are locked in at all."""
+        return self.sandbox != "off" and self.isolation != "none"

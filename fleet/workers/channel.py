@@ -1,11 +1,12 @@
 """What a runner and its pool say to each other: records, each a kind, a length, and so many bytes. Pure.
 
-    to the runner   JOB       JSON: which function, and where in the shared memory its workload lies
+    to the runner   JOB       where in the shared memory its workload lies, and which function
     to the pool     DATA      a part of the result, for the client to have at once
                     STATUS    how far the job got: numerator, denominator
                     RESULT    the end: the rest of the result
                     ERROR     the end: why there is none, in one line
                     SHORT     the end: there is none for want of memory
+                    STAYS     after the end: it is there for another errand
 
 Rule: what comes from a runner was written by the picture, if the picture took it over. It is read into nothing but
 these values, and no more than was allowed is ever held.
@@ -13,7 +14,6 @@ these values, and no more than was allowed is ever held.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 HEAD: Final = Struct(">BI")
 _STATUS: Final = Struct(">QQ")
+_PLACE: Final = Struct(">QQ")
 
 
 class Kind(IntEnum):
@@ -30,6 +31,7 @@ class Kind(IntEnum):
     RESULT = 4
     ERROR = 5
     SHORT = 6
+    STAYS = 7
 
 
 LAST: Final = frozenset({Kind.RESULT, Kind.ERROR, Kind.SHORT})
@@ -65,12 +67,12 @@ def head(kind: Kind, length: int) -> bytes:
 
 
 def job(errand: Errand) -> bytes:
-    body = json.dumps(errand).encode()
+    body = _PLACE.pack(errand.offset, errand.length) + errand.function.encode()
     return head(Kind.JOB, len(body)) + body
 
 
 def errand(body: bytes) -> Errand:
-    return Errand(*json.loads(body))
+    return Errand(body[_PLACE.size :].decode(), *_PLACE.unpack_from(body))
 
 
 def status(progress: Progress) -> bytes:

@@ -46,6 +46,7 @@ class Launcher:
         on_change: Callable[[], None],
     ) -> None:
         self.ready = False
+        self.many = containment.isolation != "job"
         self.lacks: dict[str, str] = {}  # layers of the sandbox that are not to be had here, and why
         self.refusal: str | None = None  # why there will never be a zygote
         self._config = json.dumps(

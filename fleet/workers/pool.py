@@ -107,9 +107,13 @@ class Pool:
             pass  # a server that does not read its last results does not get them
 
     def _say_what_is_lacking(self) -> None:
-        if self._containment.sandbox == "off":
+        if self._containment.isolation == "none":
+            say("isolation is NONE: pictures are trusted; one that takes its decoder over has this user's rights")
+        elif not self._containment.contained:
             say("runners are NOT sandboxed: a picture that takes its decoder over has this user's rights")
-        elif lacks := self._launcher.lacks:
+        elif self._containment.isolation == "slot":
+            say("isolation is by SLOT: a picture that takes its decoder over sees those that come after it")
+        if self._containment.contained and (lacks := self._launcher.lacks):
             say(f"runners are sandboxed IN PART, for this kernel does not have all of it: {'; '.join(lacks.values())}")
 
     def _complain(self) -> None:

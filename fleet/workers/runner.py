@@ -1,4 +1,5 @@
-"""One job's process: forked by the zygote, it does the job, says what came of it, and is gone.
+"""A job's process: forked and locked in before there is a job, it does the one it gets, says what came of it, and is
+gone. Where isolation is not by job, it does many.
 
 Rule 1: it owns nothing but its input, read-only, its channel to the pool, and the limits set here. Rule 2: it never
 returns and never lets an exception out. Rule 3: whatever it does wrong ends with it; the pool reads its records, or
@@ -18,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, NoReturn
 
 from fleet.linux import follow_parent
-from fleet.settings import PoolLimits
+from fleet.settings import Containment, PoolLimits
 from fleet.workers import channel
 from fleet.workers.channel import Kind
 from fleet.workers.functions import ran_short, str_of
@@ -27,15 +28,43 @@ from fleet.workers.sandbox import Sandbox
 
 INPUT: Final = 3  # the descriptors it is left with, besides the standard ones
 CHANNEL: Final = 4
+KIB: Final = 1024
 
 
 class Terms(NamedTuple):
-    """What holds for all runners of a zygote."""
+    """What holds for all runners of a zygote; reckoned once, because a runner pays for every page it touches."""
 
-    limits: PoolLimits
     sandbox: Sandbox
+    most: dict[int, tuple[int, int]]  # the limits of resources, soft and hard, but for memory; empty: there are none
     base_bytes: int  # address space that the zygote has already
     parent: int  # its process number, from before the fork
+    jobs: int  # that a runner does, one after the other
+    peak_kib: int  # one that ever held more does no other
+
+
+def terms(limits: PoolLimits, containment: Containment, sandbox: Sandbox, base_bytes: int) -> Terms:
+    jobs = 1 if containment.isolation == "job" else limits.runner_jobs
+    most = {} if containment.isolation == "none" else _most(limits, jobs, sandbox.counts_processes)
+    return Terms(sandbox, most, base_bytes, os.getpid(), jobs, limits.runner_bytes // KIB)
+
+
+def _most(limits: PoolLimits, jobs: int, counts_processes: bool) -> dict[int, tuple[int, int]]:
+    seconds = jobs * (math.ceil(limits.deadline_s) + 1)  # reached before the deadline by several threads only
+    wanted = {
+        resource.RLIMIT_CPU: (seconds, seconds + 1),  # SIGXCPU, then SIGKILL
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_NOFILE: (limits.open_files,) * 2,
+        resource.RLIMIT_CORE: (0, 0),
+    }
+    if counts_processes:
+        wanted[resource.RLIMIT_NPROC] = (limits.processes,) * 2
+    return {limit: _lower(limit, *pair) for limit, pair in wanted.items()}
+
+
+def _lower(limit: int, soft: int, hard: int) -> tuple[int, int]:
+    """A limit that is lower already stays, for only root could raise it."""
+    inherited = resource.getrlimit(limit)[1]
+    return (soft, hard) if inherited == resource.RLIM_INFINITY else (min(soft, inherited), min(hard, inherited))
 
 
 def run(functions: Mapping[str, Function], fds: tuple[int, int], memory_bytes: int, terms: Terms) -> NoReturn:
@@ -43,22 +72,20 @@ def run(functions: Mapping[str, Function], fds: tuple[int, int], memory_bytes: i
     code = 1
     try:
         _become_a_runner(fds, memory_bytes, terms)
-        code = _serve(functions)
+        _serve(functions, terms)
+        code = 0
     finally:
         os._exit(code)
 
 
 def _become_a_runner(fds: tuple[int, int], memory_bytes: int, terms: Terms) -> None:
     os.setsid()
-    os.chdir("/")
     terms.sandbox.change_user()
     follow_parent(terms.parent)
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write to a file is an error, and has a text
+    signal.set_wakeup_fd(-1)  # of the zygote's loop; what it ignores is the pool's business here too
     _move(fds, terms.sandbox.ruleset)
-    _limit(memory_bytes, terms)
+    if terms.most:
+        _limit(memory_bytes, terms)
     terms.sandbox.enter()
 
 
@@ -73,29 +100,21 @@ def _move(fds: tuple[int, int], kept: int) -> None:
 
 
 def _limit(memory_bytes: int, terms: Terms) -> None:
-    limits = terms.limits
-    seconds = math.ceil(limits.deadline_s) + 1  # reached before the deadline by several threads only
-    most = {
-        resource.RLIMIT_AS: (terms.base_bytes + memory_bytes,) * 2,
-        resource.RLIMIT_CPU: (seconds, seconds + 1),  # SIGXCPU, then SIGKILL
-        resource.RLIMIT_FSIZE: (0, 0),
-        resource.RLIMIT_NOFILE: (limits.open_files,) * 2,
-        resource.RLIMIT_CORE: (0, 0),
-    }
-    if terms.sandbox.counts_processes:
-        most[resource.RLIMIT_NPROC] = (limits.processes,) * 2
-    for limit, (soft, hard) in most.items():
-        inherited = resource.getrlimit(limit)[1]
-        if inherited != resource.RLIM_INFINITY:  # a lower one than ours stays, for only root could raise it
-            soft, hard = min(soft, inherited), min(hard, inherited)
-        resource.setrlimit(limit, (soft, hard))
+    for limit, pair in terms.most.items():
+        resource.setrlimit(limit, pair)
+    space = terms.base_bytes + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, _lower(resource.RLIMIT_AS, space, space))
 
 
-def _serve(functions: Mapping[str, Function]) -> int:
-    body = _receive()
-    if body is not None:
-        _do(functions, channel.errand(body))
-    return 0
+def _serve(functions: Mapping[str, Function], terms: Terms) -> None:
+    """Do errands until there are no more, or one gave trouble: who had that is not used again."""
+    for number in range(1, terms.jobs + 1):
+        body = _receive()
+        if body is None or not _do(functions, channel.errand(body)):
+            return
+        if number == terms.jobs or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > terms.peak_kib:
+            return
+        _send(Kind.STAYS, b"")
 
 
 def _receive() -> bytes | None:
@@ -115,7 +134,8 @@ def _read(size: int) -> bytes:
     return data
 
 
-def _do(functions: Mapping[str, Function], errand: channel.Errand) -> None:
+def _do(functions: Mapping[str, Function], errand: channel.Errand) -> bool:
+    """Whether it went well."""
     try:
         result = functions[errand.function](_workload(errand.offset, errand.length))
         if isinstance(result, Iterator):
@@ -125,8 +145,9 @@ def _do(functions: Mapping[str, Function], errand: channel.Errand) -> None:
     except BaseException as error:
         kind = Kind.SHORT if ran_short(error) else Kind.ERROR
         _send(kind, str_of(error).encode("utf-8", "replace"))
-    else:
-        _send(Kind.RESULT, result)
+        return False
+    _send(Kind.RESULT, result)
+    return True
 
 
 def _pass_on(part: Part) -> None:

@@ -52,7 +52,7 @@ class Slot:
         self.arena = Arena()
         self.running: Running | None = None
         self.draining = False
-        self._keeper = Keeper(runners, limits.result_bytes, self._heard, self._ended)
+        self._keeper = Keeper(runners, self.arena.reader, limits.result_bytes, self._heard, self._ended)
         self._limits = limits
         self._denials = denials
         self._on_change = on_change
@@ -69,6 +69,7 @@ class Slot:
             self._try(self.running)
         if self.running or self.draining or not self._keeper.ready:
             return
+        self._keeper.prepare(self._limits.memory_bytes)
         if link := self._turns.ask():
             link.conversation.grab()
             link.flush()
@@ -91,6 +92,7 @@ class Slot:
     def close(self) -> None:
         for link in self.links:
             link.close()
+        self._keeper.dismiss()
         self.arena.close()
 
     # -- what the links tell ----------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ class Slot:
     def _try(self, running: Running) -> None:
         running.waiting = False
         running.tries += 1
-        self._keeper.send(running.errand, self.arena.reader, self._limits.memory_bytes * running.tries)
+        self._keeper.send(running.errand, self._limits.memory_bytes * running.tries)
 
     def _cancel(self, link: Link, handle: bytes) -> None:
         """Kill what nobody waits for any more, unless it is over already."""
@@ -187,11 +189,12 @@ class Slot:
         running.answered = record.kind in LAST and record.kind != Kind.SHORT
         running.link.flush()
 
-    def _ended(self, death: Death) -> None:
-        """The runner is gone."""
+    def _ended(self, death: Death | None) -> None:
+        """The runner is gone, or done with the job and there for the next."""
         running = self.running
         assert running is not None
-        running.death = overdue(self._limits.deadline_s) if running.overdue else death
+        if death:
+            running.death = overdue(self._limits.deadline_s) if running.overdue else death
         if not running.may_try_again or self.draining:
             self._over(running)
         elif self._keeper.ready:

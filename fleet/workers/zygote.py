@@ -21,14 +21,15 @@ import select
 import signal
 import socket
 import sys
+import threading
 from typing import Any, Final
 
 from fleet.errors import UsageError
-from fleet.linux import address_space, adopt_orphans, follow_parent, offspring
+from fleet.linux import address_space, adopt_orphans, follow_parent, fork_alone, offspring
 from fleet.settings import Containment, PoolLimits
 from fleet.workers import runner
 from fleet.workers.kit import Function, Kit
-from fleet.workers.runner import Terms
+from fleet.workers.runner import Terms, terms
 from fleet.workers.sandbox import Sandbox
 
 MESSAGE_BYTES: Final = 64 * 1024
@@ -42,6 +43,7 @@ class Zygote:
         self._functions = functions
         self._terms = terms
         self._runners: dict[int, int] = {}  # their numbers in the pool, by process number
+        self._fork = fork_alone if threading.active_count() == 1 else os.fork  # a function's module may start some
 
     def serve(self) -> None:
         """Until the pool closes its end."""
@@ -76,7 +78,7 @@ class Zygote:
 
     def _run(self, message: dict[str, Any], fds: list[int]) -> None:
         try:
-            pid = os.fork()
+            pid = self._fork()
         except OSError as error:
             self._tell({"failed": message["run"], "text": f"no process could be forked: {error.strerror}"})
         else:
@@ -93,12 +95,11 @@ class Zygote:
                 _kill_group(pid)
 
     def _reap(self) -> None:
-        for pid in list(self._runners):
-            # Seen dead, but not yet reaped: its number is still its own while what it left in its group is killed.
-            found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if found is not None:
-                _kill_group(pid)
-                _, status = os.waitpid(pid, 0)
+        while pid := _dead():
+            # Not yet reaped, its number is still its own while what it left in its group is killed.
+            _kill_group(pid)
+            _, status = os.waitpid(pid, 0)
+            if pid in self._runners:
                 self._tell({"ended": self._runners.pop(pid), "status": status})
         if not self._terms.sandbox.filters_calls:
             self._end_orphans()
@@ -117,6 +118,15 @@ class Zygote:
         self._control.send(json.dumps(message).encode())
 
 
+def _dead() -> int:
+    """The number of a child that has ended, 0 if none has."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # there are no children
+        return 0
+    return found.si_pid if found else 0
+
+
 def _kill_group(pid: int) -> None:
     for kill in (os.killpg, os.kill):  # the group is its own once it has called setsid, and it alone before
         try:
@@ -131,6 +141,7 @@ def main() -> None:
     # A terminal's Ctrl-C and a stop of the pool are the pool's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a runner's write to a file is an error, and has a text
     sys.path[:] = config["path"]  # what the pool's program can import, its functions can be
     with socket.socket(fileno=descriptor) as control:
         try:
@@ -154,7 +165,7 @@ def _serve(control: socket.socket, kit: Kit, limits: PoolLimits, containment: Co
     gc.disable()
     gc.freeze()
     adopt_orphans(True)
-    Zygote(control, functions, Terms(limits, sandbox, address_space(), os.getpid())).serve()
+    Zygote(control, functions, terms(limits, containment, sandbox, address_space())).serve()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import time
 from collections.abc import Iterator
 
@@ -34,6 +35,10 @@ def sends_to_no_end(workload: memoryview) -> Iterator[bytes]:
 def slow(workload: memoryview) -> bytes:
     time.sleep(float(bytes(workload)))
     return b"slept"
+
+
+def rolls_dice(workload: memoryview) -> bytes:
+    return b"%d" % random.getrandbits(64)
 
 
 def raises(workload: memoryview) -> bytes:

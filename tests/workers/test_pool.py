@@ -203,9 +203,27 @@ def test_a_runner_killed_by_somebody_else_costs_a_second_try(start_pool: StartPo
     pool = start_pool(1)
     with client:
         task = client.submit("slow", b"1")
-        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        until(lambda: task.status().running, "the job runs")
         os.kill(descendants(zygote_of(pool))[0], signal.SIGKILL)
         assert task.result() == b"slept"  # it was not its doing: it had a second try
+
+
+def test_a_runner_that_waits_is_locked_in_and_its_death_costs_no_job(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1)
+    (waiting,) = descendants(zygote_of(pool))
+    until(lambda: "Seccomp:\t2" in Path(f"/proc/{waiting}/status").read_text(), "it is locked in")
+    os.kill(waiting, signal.SIGKILL)
+    until(lambda: not alive(waiting), "it is dead")
+    with client:
+        assert client.run("reverse", b"abc") == b"cba"
+        until(lambda: bool(descendants(zygote_of(pool))), "the next one waits")
+        assert descendants(zygote_of(pool)) != [waiting]
+
+
+def test_runners_do_not_share_their_chances(start_pool: StartPool, client: Client) -> None:
+    start_pool(1)
+    with client:
+        assert len({client.run("rolls_dice") for _ in range(5)}) == 5
 
 
 def test_grandchildren_go_with_their_runner(start_pool: StartPool, client: Client) -> None:
@@ -239,10 +257,10 @@ def test_what_a_function_prints_is_not_the_pools_output(start_pool: StartPool, c
 
 
 def test_slots_run_side_by_side(start_pool: StartPool, client: Client) -> None:
-    pool = start_pool(4)
+    start_pool(4)
     with client:
-        tasks = [client.submit("slow", b"0.2") for _ in range(4)]
-        until(lambda: len(descendants(zygote_of(pool))) == 4, "four runners run")
+        tasks = [client.submit("slow", b"1") for _ in range(4)]
+        until(lambda: all(task.status().running for task in tasks), "four jobs run")
         assert [task.result() for task in tasks] == [b"slept"] * 4
 
 
@@ -251,7 +269,7 @@ def test_a_lost_zygote_is_replaced_and_its_jobs_begin_anew(start_pool: StartPool
     with client:
         task = client.submit("slow", b"1")
         first = zygote_of(pool)
-        until(lambda: bool(descendants(first)), "the runner runs")
+        until(lambda: task.status().running, "the job runs")
         (runner,) = descendants(first)
         os.kill(first, signal.SIGKILL)
         until(lambda: not alive(runner), "the runner went with its zygote")
@@ -265,7 +283,7 @@ def test_a_stuck_zygote_is_replaced(start_pool: StartPool, client: Client) -> No
     with client:
         task = client.submit("slow", b"600")
         first = zygote_of(pool)
-        until(lambda: bool(descendants(first)), "the runner runs")
+        until(lambda: task.status().running, "the job runs")
         os.kill(first, signal.SIGSTOP)
         with pytest.raises(JobFailed):
             task.result()
@@ -276,7 +294,7 @@ def test_sigterm_lets_the_running_job_finish(start_pool: StartPool, client: Clie
     pool = start_pool(2)
     with client:
         task = client.submit("slow", b"0.5")
-        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        until(lambda: task.status().running, "the job runs")
         pool.send(signal.SIGTERM)
         assert task.result() == b"slept"
         assert pool.ended() == 0
@@ -289,7 +307,7 @@ def test_a_job_that_does_not_finish_goes_back_to_its_server(
     pool = start_pool(1, f"grace_s={0.1 if how == 'the grace is over' else 600}")
     with client:
         task = client.submit("slow", b"600")
-        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        until(lambda: task.status().running, "the job runs")
         (runner,) = descendants(zygote_of(pool))
         pool.send(signal.SIGTERM)
         if how == "a second signal":
@@ -307,7 +325,7 @@ def test_a_cancelled_jobs_runner_is_killed_and_each_client_told_once(
     pool = start_pool(1)
     with client, Client(server, timeout=LIMIT_S) as other:
         tasks = [waiting.submit("slow", b"600", unique="the same") for waiting in (client, other)]
-        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        until(lambda: tasks[0].status().running, "the job runs")
         (runner,) = descendants(zygote_of(pool))
         assert admin.ask(server, f"cancel job {tasks[0].handle}") == "OK"
         for task in tasks:
@@ -322,8 +340,8 @@ def test_a_cancelled_jobs_runner_is_killed_and_each_client_told_once(
 def test_killing_the_pool_leaves_no_process(start_pool: StartPool, client: Client) -> None:
     pool = start_pool(2)
     with client:
-        client.submit("slow", b"600")
-        until(lambda: bool(descendants(zygote_of(pool))), "the runner runs")
+        task = client.submit("slow", b"600")
+        until(lambda: task.status().running, "the job runs")
         below = descendants(pool.pid)
         pool.send(signal.SIGKILL)
         until(lambda: not any(map(alive, below)), "zygote and runner are gone", limit_s=2)

@@ -69,7 +69,7 @@ class Sandbox:
         self._seccomp: kernel.Seccomp | None = None
         self._ids = _ids(containment.user) if os.geteuid() == 0 else None
         self._layers: dict[str, Callable[[], None]] = {}
-        if containment.sandbox == "off":
+        if not containment.contained:
             return
         found = {offer.layer: offer for offer in offers()}
         self.lacks = {layer: offer.detail for layer, offer in found.items() if not offer.there}
