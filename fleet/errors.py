@@ -75,6 +75,30 @@ class BadImage(JobFailed):
 HOPELESS: Final = (f"{BadSpec.__name__}: ", *(f"{BadImage.__name__}: {reason}: " for reason in BadImage.FINAL))
 
 
+class JobDead(JobFailed):
+    """The job failed at every attempt, and is in the dead letter; see `fleet dead`."""
+
+
+class JobCancelled(FleetError):
+    """The job was cancelled before it was done."""
+
+
+class JobTooLate(FleetError):
+    """The job was not done while it was still wanted (ttl)."""
+
+
+class NoSuchJob(FleetError):
+    """There never was such a job at these servers."""
+
+    exit_code = 7
+
+
+class ResultGone(FleetError):
+    """The job has ended, and what came of it is not kept any more; see --keep of the job server."""
+
+    exit_code = 8
+
+
 class ServerRefused(FleetError):
     """The job server answered with an ERROR packet; `code` is its code, as libgearman names them."""
 
@@ -87,6 +111,12 @@ class QueueFull(ServerRefused):
     """The job server's queue is full; try again later."""
 
     exit_code = 75
+
+
+class NoStore(ServerRefused):
+    """The job server keeps no background jobs; start it with --store."""
+
+    exit_code = 78
 
 
 class ProtocolError(FleetError):

@@ -40,10 +40,13 @@ DOORS = {
 PURE = [
     "backoff.py",
     "protocol/*.py",
-    *(f"jobserver/{name}.py" for name in ("agenda", "broker", "durable", "fields", "functions", "job", "patience")),
     *(
         f"jobserver/{name}.py"
-        for name in ("pending", "refusal", "retries", "session", "tally", "text", "window", "wire")
+        for name in ("agenda", "asked", "broker", "durable", "fields", "functions", "job", "patience")
+    ),
+    *(
+        f"jobserver/{name}.py"
+        for name in ("pending", "question", "refusal", "retries", "session", "tally", "text", "window", "wire")
     ),
     "jobserver/workforce.py",
     "jobserver/gateways/*.py",

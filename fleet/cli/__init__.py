@@ -6,9 +6,11 @@ imports stand inside the functions. Rule 3: the exit codes are these, and the er
     0  done                              4  the deadline passed
     1  a job failed                      5  the picture cannot be processed
     2  the command line makes no sense   6  some of several outputs failed
-    3  no job server answered           74  the store failed
+    3  no job server answered            7  there never was such a job
+                                         8  what came of the job is not kept any more
+                                        74  the store failed
                                         75  the queue is full; try again later
-                                        78  the address cannot be listened on, or the store is in use
+                                        78  the address cannot be listened on; the store is in use, or there is none
                                        130  interrupted (Ctrl-C)
 """
 

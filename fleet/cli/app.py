@@ -16,7 +16,7 @@ from fleet.errors import UsageError
 from fleet.version import __version__
 
 # Each is the function of its name in a module of its name.
-COMMANDS: Final = ("up", "resize", "thumbnails", "identify", "run", "status", "doctor", "server", "worker")
+COMMANDS: Final = ("up", "resize", "thumbnails", "identify", "run", "result", "status", "doctor", "server", "worker")
 
 
 # What typer raises for a command line that makes no sense: the parent of the one such error that it exports.

@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from fleet.client.calls import PictureCalls
+from fleet.client.calls import KeptCalls, PictureCalls
 from fleet.client.link import Link, LinkLost
 from fleet.client.routing import ranked
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
 from fleet.errors import Deadline, FleetError, NoServer, UsageError
 from fleet.protocol import Data
-from fleet.settings import ServerLimits, Servers, parse_servers
+from fleet.settings import Address, ServerLimits, Servers, parse_servers
 
 CONNECT_S: Final = 3.0  # for one server to accept a connection
 RETURN_S: Final = 10.0  # for a server to come back that went away with a task
@@ -82,7 +82,7 @@ class Task(TaskState):
         return self._client._status(self, timeout)
 
 
-class Client(PictureCalls):
+class Client(PictureCalls, KeptCalls):
     """A client of one or several job servers. Threads may share it; it survives a fork; it is a context manager.
 
     Args:
@@ -189,6 +189,7 @@ class Client(PictureCalls):
         priority: Priority,
         background: bool,
         timeout: float | None,
+        server: Address | None = None,
     ) -> T:
         name = function.encode()
         # With a unique of its own a task that is sent again, because its server's answer was lost, is not doubled.
@@ -197,7 +198,7 @@ class Client(PictureCalls):
         )
         self._check(name, key, sum(map(len, workload)))
         task = kind(name, workload, key, priority, background)
-        task._client, task._pid = self, os.getpid()
+        task._client, task._pid, task.only = self, os.getpid(), server
         self._alive()
         with self._changed:
             self._place(task)
@@ -221,7 +222,8 @@ class Client(PictureCalls):
     def _place(self, task: TaskState) -> None:
         """Give the task to the first server in its order that will have it; without one it fails or waits on."""
         now = time.monotonic()
-        order = [a for a in ranked(self.servers, task.unique) if a not in task.tried]
+        servers = [task.only] if task.only else ranked(self.servers, task.unique)
+        order = [a for a in servers if a not in task.tried]
         for address in sorted(order, key=lambda a: self._links[a].health.resting(now)):
             link = self._links[address]
             try:

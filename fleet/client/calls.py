@@ -1,14 +1,18 @@
-"""What a client does with pictures. A part of `Client`; what it needs of the pictures is loaded when it is called."""
+"""What a client does with pictures, and with jobs that are kept. Parts of `Client`.
+
+What they need of the pictures, or of kept jobs, is loaded when they are called.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fleet.settings import ServerLimits
+from fleet.settings import Address, ServerLimits
 
 if TYPE_CHECKING:
     from fleet.client.images import PictureTask, Size, Source, Thumbnails
+    from fleet.client.kept import JobInfo, KeptJob
 
 
 class PictureCalls:
@@ -78,3 +82,43 @@ class PictureCalls:
         workload = packed_for_many(source, sizes, self.limits.packet_bytes)
         task: Task = self._submit(Task, function, workload, None, "normal", False, timeout)
         return Thumbnails(task, tuple(sizes), self.timeout_s)
+
+
+class KeptCalls:
+    """The calls about background jobs that a job server with a store keeps."""
+
+    servers: tuple[Address, ...]
+
+    _submit: Callable[..., Any]  # as `PictureCalls` has it
+    _deadline: Callable[[float | None], float]  # seconds, monotonic
+
+    def job(self, handle: str | None = None, *, function: str | None = None, unique: str | None = None) -> KeptJob:
+        """A job that was submitted before, by this process or another; named by its handle, or by the other two.
+
+        Nothing is asked before its `result` or `status` is. Raises UsageError if it is not named.
+        """
+        from fleet.client.kept import KeptJob
+
+        return KeptJob(self, handle, function, unique)
+
+    def jobs(self, *, function: str | None = None, older: int = 0) -> Iterator[JobInfo]:
+        """The background jobs that have not ended, of all servers.
+
+        Args:
+            function: only those of this function.
+            older: only those that were submitted so many seconds ago.
+
+        Raises:
+            NoServer, Deadline, NoStore: one of the servers does not answer, or keeps nothing.
+        """
+        from fleet.client.kept import listed
+
+        for server in self.servers:
+            yield from listed(self, server, "jobs", function=function, older=older)
+
+    def dead(self, *, function: str | None = None, older: int = 0) -> Iterator[JobInfo]:
+        """The jobs in the dead letter; as `jobs`, but `older` is since they died."""
+        from fleet.client.kept import listed
+
+        for server in self.servers:
+            yield from listed(self, server, "dead", function=function, older=older)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from fleet.client.task import Status, StatusRequest, TaskState
-from fleet.errors import JobFailed, QueueFull, ServerRefused
-from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, packets
+from fleet.errors import JobFailed, NoStore, QueueFull, ServerRefused
+from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, kept, packets
 
 SUBMITS = {
     ("high", False): packets.SUBMIT_JOB_HIGH,
@@ -129,9 +129,12 @@ class Conversation:
         _WORK[kind](task, args)
 
 
+_REFUSALS: Final[dict[str, type[ServerRefused]]] = {"QUEUE_ERROR": QueueFull, kept.NO_STORE: NoStore}
+
+
 def _refusal(code: Data, text: Data) -> ServerRefused:
     code_text, reason = bytes(code).decode("utf-8", "replace"), bytes(text).decode("utf-8", "replace")
-    return (QueueFull if code_text == "QUEUE_ERROR" else ServerRefused)(code_text, reason)
+    return _REFUSALS.get(code_text, ServerRefused)(code_text, reason)
 
 
 def _exception(task: TaskState, args: tuple[Data, ...]) -> None:

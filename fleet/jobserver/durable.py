@@ -8,23 +8,22 @@ about it. Rule 3: foreground jobs never touch the store, unless they share their
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from fleet.jobserver import stores
+from fleet.jobserver.asked import AskedBroker
+from fleet.jobserver.functions import RESERVED
 from fleet.jobserver.job import NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.retries import after_death, after_failure, with_error
 from fleet.jobserver.stores import End, Entry, Exists, Refused, Result
-from fleet.jobserver.window import HORIZON_S, Kept, WindowBroker, ignore
+from fleet.jobserver.window import HORIZON_S, Kept, ignore
 from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
 
-# A submit of this function, with a background job's handle as its workload, waits for that job's result.
-RESULT: Final = b"fleet.result"
 
-
-class DurableBroker(WindowBroker):
+class DurableBroker(AskedBroker):
     """A broker with a store. The arguments are those of `WindowBroker`."""
 
     # -- submits ----------------------------------------------------------------------------------------------
@@ -42,8 +41,8 @@ class DurableBroker(WindowBroker):
         reducer: bytes = b"",
         epoch_s: int = 0,
     ) -> Job:
-        if name == RESULT:
-            return self._wait_for(peer, bytes(workload))
+        if name in RESERVED:
+            return self._answer(peer, name, workload, background, now)
         function, key = self._place(name, unique, workload, reducer)
         if background and self.stored >= self.limits.stored_jobs:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
@@ -194,44 +193,6 @@ class DurableBroker(WindowBroker):
                 self._look_in_store(job)
 
         self._ask(stores.LookUnique(job.function.name, job.key, since), looked)
-
-    def _wait_for(self, peer: Peer, handle: bytes) -> Job:
-        """Have the peer hear how a background job ends, or ended: its handle is the answer to the submit."""
-        job = self.jobs.get(handle)
-        if job is not None:
-            self._listen(job, peer)
-            return job
-        asked = Job(handle, Function(RESULT), b"", b"", b"")
-        pending = asked.pending = Pending()
-
-        def looked(found: Entry | Result | None, now: int) -> None:
-            if isinstance(found, Entry):
-                self._ask(stores.Fetch(handle), fetched)
-            elif found is None:
-                pending.settle(Refusal(b"JOB_NOT_FOUND", b"There is no such job, or its result is not kept any more"))
-            else:
-                pending.settle(handle)
-                self.tell_result((peer,), found)
-
-        def fetched(entry: Entry | None, now: int) -> None:
-            if entry is None:  # it ended meanwhile
-                self._ask(stores.Look(handle), looked)
-                return
-            job = self._materialized(entry, now)
-            if peer in self.peers:
-                self._listen(job, peer)
-            pending.settle(handle)
-
-        self._ask(stores.Look(handle), looked)
-        return asked
-
-    def tell_result(self, listeners: tuple[Peer, ...], result: Result) -> None:
-        """Tell how a job ended to those who ask for it afterwards."""
-        job = Job(result.handle, Function(result.function), b"", b"", b"")
-        completed = result.end is End.COMPLETED
-        data = result.data if completed or result.data else b"the job was %s" % result.end.encode()
-        for listener in listeners:
-            listener.news(WORK_COMPLETE if completed else WORK_EXCEPTION, job, data)
 
     def _look_in_store(self, job: Job) -> None:
         """See whether the store has a live job with the key of this new foreground job."""

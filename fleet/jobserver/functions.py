@@ -5,9 +5,14 @@ Names are kept, so that `status` shows a function that lost its workers, until t
 
 from __future__ import annotations
 
+from typing import Final
+
 from fleet.jobserver.job import Function
 from fleet.jobserver.refusal import Refusal
+from fleet.protocol import kept
 from fleet.settings import ServerLimits
+
+RESERVED: Final = frozenset(name.encode() for name in kept.FUNCTIONS)
 
 
 class Functions(dict[bytes, Function]):
@@ -21,7 +26,7 @@ class Functions(dict[bytes, Function]):
         """The function of this name, new if need be.
 
         Raises:
-            Refusal: the name is too long or empty, or there are too many functions.
+            Refusal: the name is too long, empty or the server's own, or there are too many functions.
         """
         return self.get(name) or self._create(name)
 
@@ -39,6 +44,9 @@ class Functions(dict[bytes, Function]):
         if not 0 < len(name) <= self._limits.function_bytes:
             text = b"A function name has 1 to %d bytes" % self._limits.function_bytes
             raise Refusal(b"ARGUMENT_TOO_LARGE" if name else b"INVALID_ARGUMENT", text)
+        if name in RESERVED:
+            text = b"%s is answered by the job server itself, if it has a store: start it with --store" % name
+            raise Refusal(kept.NO_STORE.encode(), text)
         if len(self) >= self._limits.functions:
             self._drop_idle()
         function = self[name] = Function(name)

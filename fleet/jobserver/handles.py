@@ -8,17 +8,19 @@ import socket
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Final
+from zlib import crc32
 
 HANDLE_BYTES: Final = 63  # libgearman's buffer has 64, with a NUL
-SECRET_DIGITS: Final = 14  # of base64, so 84 bits; with a short prefix a handle takes 64 bytes of memory, not 80
-PREFIX_BYTES: Final = HANDLE_BYTES - SECRET_DIGITS - len(":18446744073709551615-")
+SECRET_DIGITS: Final = 12  # of base64, so 72 bits; with a short prefix a handle takes 64 bytes of memory, not 80
+CHECK_DIGITS: Final = 2
+PREFIX_BYTES: Final = HANDLE_BYTES - SECRET_DIGITS - CHECK_DIGITS - len(":18446744073709551615-")
 
 
-def handle_maker(prefix: str = "") -> Callable[[], bytes]:
+def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
     """Makes handles ``prefix:n-random``; the prefix is ``H:`` and this host's name if there is none.
 
     The random part is what nobody guesses. It also keeps handles apart across restarts, so that an old one never
-    comes to mean another job.
+    comes to mean another job. Behind it stand digits by which `made_with` knows it again.
     """
     host = (socket.gethostname() or "fleet").split(".")[0]
     start = _printable(prefix or f"H:{host}")[:PREFIX_BYTES] + b":"
@@ -28,11 +30,26 @@ def handle_maker(prefix: str = "") -> Callable[[], bytes]:
     def make() -> bytes:
         if not secrets:
             fresh = urlsafe_b64encode(os.urandom(SECRET_DIGITS * 384))  # one system call for 512 handles
-            secrets.extend(fresh[at : at + SECRET_DIGITS] for at in range(0, len(fresh), SECRET_DIGITS))
+            drawn = (fresh[at : at + SECRET_DIGITS] for at in range(0, len(fresh), SECRET_DIGITS))
+            secrets.extend(secret + _check(secret, mark) for secret in drawn)
         return b"%s%d-%s" % (start, next(numbers), secrets.pop())
 
     return make
 
 
+def made_with(mark: int, handle: bytes) -> bool:
+    """Whether a maker with this mark made the handle. Of what people mistype, one in 4096 passes."""
+    secret, check = handle[-SECRET_DIGITS - CHECK_DIGITS : -CHECK_DIGITS], handle[-CHECK_DIGITS:]
+    return len(secret) == SECRET_DIGITS and check == _check(secret, mark)
+
+
+def _check(secret: bytes, mark: int) -> bytes:
+    return _PAIRS[crc32(secret, mark) % len(_PAIRS)]
+
+
 def _printable(text: str) -> bytes:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_:.") else "-" for c in text).encode()
+
+
+_DIGITS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_PAIRS: Final = [bytes(pair) for pair in itertools.product(_DIGITS, repeat=CHECK_DIGITS)]

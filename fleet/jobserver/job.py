@@ -169,6 +169,7 @@ class Peer:
     """
 
     __slots__ = (
+        "admin",
         "asleep",
         "client_id",
         "functions",
@@ -183,6 +184,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.label = "-1 -"  # descriptor and address, for people
+        self.admin = True  # it may change more than its own jobs
         self.client_id = b"-"
         self.functions: dict[Function, None] = {}  # what it can do, in the order it said so
         self.holding: dict[bytes, Job] = {}  # jobs it grabbed and has not finished

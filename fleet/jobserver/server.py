@@ -22,7 +22,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.connection import Connection, Speak
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.gateways import wire_for
-from fleet.jobserver.handles import handle_maker
+from fleet.jobserver.handles import handle_maker, made_with
 from fleet.jobserver.job import Peer
 from fleet.jobserver.keeper import Keeper
 from fleet.jobserver.listening import connections_possible, open_sockets
@@ -30,6 +30,7 @@ from fleet.jobserver.log import log
 from fleet.jobserver.memory import keep_freed_pages
 from fleet.jobserver.patience import Patience
 from fleet.jobserver.session import Session
+from fleet.jobserver.stores.choice import mark as mark_of
 from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.wire import Hub
 from fleet.jobserver.workforce import NEVER
@@ -68,10 +69,11 @@ class JobServer:
     def _broker(self) -> Broker:
         settings = self.settings
         how: dict[str, Any] = {"job_retries": settings.job_retries, "worker_wakeup": settings.worker_wakeup}
-        new_handle = handle_maker(settings.handle_prefix)
         if not settings.store:
-            return Broker(new_handle, settings.limits, **how)
-        broker = DurableBroker(new_handle, settings.limits, policies=settings.policies, chance=random.random, **how)
+            return Broker(handle_maker(settings.handle_prefix), settings.limits, **how)
+        mark = mark_of(settings.store)
+        how |= {"policies": settings.policies, "chance": random.random, "is_ours": partial(made_with, mark)}
+        broker = DurableBroker(handle_maker(settings.handle_prefix, mark), settings.limits, **how)
         self._keeper = Keeper(broker, opener(settings.store), self._stored, self._fail)
         return broker
 

@@ -50,6 +50,7 @@ class WindowBroker(Broker):
     Args:
         policies: by function; "" is for all others.
         chance: from [0, 1), for the jitter of retries.
+        is_ours: whether `new_handle` made this handle, now or before a restart.
         new_handle, limits, job_retries, worker_wakeup: as `Broker`.
     """
 
@@ -60,6 +61,7 @@ class WindowBroker(Broker):
         *,
         policies: Mapping[str, FunctionPolicy] | None = None,
         chance: Callable[[], float] = lambda: 0.5,
+        is_ours: Callable[[bytes], bool] = lambda handle: False,
         job_retries: int = -1,
         worker_wakeup: int = 1,
     ) -> None:
@@ -68,6 +70,7 @@ class WindowBroker(Broker):
         self.stored = 0  # jobs that only the store has
         self._policies = {name.encode(): policy for name, policy in (policies or {}).items()}
         self._chance = chance
+        self._is_ours = is_ours
         self._kept: dict[Job, Kept] = {}
         self._outside: set[Job] = set()  # jobs in no queue, because the store was asked about them
         self._looking: dict[Job, bool] = {}  # new jobs that a kept result may answer; whether in the background, too
@@ -203,7 +206,9 @@ class WindowBroker(Broker):
             if entry:
                 self._count(entry, -1)
                 self.functions.named(entry.function).tally.ended(End.CANCELLED)
-            pending.settle(entry is not None)
+                pending.settle(True)
+            else:  # it was claimed meanwhile, or there is none
+                pending.settle(handle in self.jobs and self.cancel(handle, now) is True)
 
         keep_s = self._policy(None).keep_s
         self._ask(stores.Cancel(handle, wall_s, wall_s + keep_s if keep_s else 0), cancelled)

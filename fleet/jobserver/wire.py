@@ -49,7 +49,7 @@ class Wire(Peer):
         admin: whether it may change more than its own jobs.
     """
 
-    __slots__ = ("_blanks", "admin", "broker", "closing", "guesses", "hub", "outbox")
+    __slots__ = ("_blanks", "broker", "closing", "guesses", "hub", "outbox")
 
     def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from hypothesis.stateful import invariant, rule
 
 from fleet.backoff import Backoff
 from fleet.jobserver import stores
-from fleet.jobserver.durable import RESULT, DurableBroker
+from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.job import Job, Peer
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import End, Entry, Refused, Result
@@ -331,7 +331,7 @@ def test_a_failing_job_is_tried_again_after_a_pause_and_then_is_dead() -> None:
         house.wait(1.5)
     assert waiting.told == ack.told
     assert [news[0] for news in house.client.heard] == [WORK_EXCEPTION]
-    ((entry, _, _),) = house.dead()
+    ((entry, *_),) = house.dead()
     assert entry.handle == ack.handle
     assert entry.errors == ("attempt 0", "attempt 1", "attempt 2")
     hopeless = house.submit()
@@ -353,7 +353,7 @@ def test_f22_a_job_whose_worker_died_is_ready_at_once_and_f23_the_third_death_is
             assert house.look(ack.handle).deaths == deaths
         house.wait(3)
     assert house.look(ack.handle).end is End.DEAD
-    ((entry, _, _),) = house.dead()
+    ((entry, *_),) = house.dead()
     assert len(entry.errors) == 3
     assert house.broker.grab(others[0], house.now) is None
 
@@ -408,62 +408,6 @@ def test_a_fresh_result_answers_a_submit_with_its_unique() -> None:
     house.commit()
     assert stale.told == stale.job.handle
     assert grabbed(house.broker, worker).handle == stale.handle
-
-
-# -- results ----------------------------------------------------------------------------------------------------
-
-
-def ask_for(house: House, handle: bytes) -> tuple[Ack, Recorder]:
-    """What somebody is told who asks for a job's result."""
-    who = peer(house.broker)
-    return house.submit(name=RESULT, workload=handle, peer=who, background=False), who
-
-
-def test_the_result_of_a_background_job_can_be_asked_for_afterwards(house: House) -> None:
-    ack = house.submit()
-    house.commit()
-    worker = house.worker()
-    house.finish(worker, grabbed(house.broker, worker), WORK_COMPLETE, b"thumb")
-    asked, who = ask_for(house, ack.handle)
-    house.commit()
-    assert asked.told == ack.told
-    assert who.heard == [(WORK_COMPLETE, ack.handle, b"thumb")]
-
-
-@pytest.mark.parametrize("window", [1, 1000], ids=["only in the store", "in memory"])
-def test_whoever_asks_before_the_job_has_ended_waits_for_it(window: int) -> None:
-    house = House(window=window)
-    acks = [house.submit() for _ in range(3)]
-    house.commit()
-    asked, who = ask_for(house, acks[2].handle)
-    house.commit()
-    assert asked.told == acks[2].told
-    worker = house.worker()
-    for _ in acks:
-        house.finish(worker, grabbed(house.broker, worker), WORK_COMPLETE, b"thumb")
-    assert who.heard == [(WORK_COMPLETE, acks[2].handle, b"thumb")]
-    assert house.broker.stored == 0
-
-
-def test_a_job_that_did_not_end_well_says_so_afterwards(house: House) -> None:
-    failed, cancelled = house.submit(), house.submit()
-    house.commit()
-    worker = house.worker()
-    house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
-    house.broker.cancel(cancelled.handle, 0)
-    house.commit()
-    for handle, text in ((failed.handle, b"ValueError: no"), (cancelled.handle, b"the job was cancelled")):
-        _, who = ask_for(house, handle)
-        house.commit()
-        assert who.heard == [(WORK_EXCEPTION, handle, text)]
-
-
-def test_a_job_that_is_not_known_is_refused(house: House) -> None:
-    asked, who = ask_for(house, b"H:none")
-    house.commit()
-    assert isinstance(asked.told, Refusal)
-    assert asked.told.code == b"JOB_NOT_FOUND"
-    assert who.heard == []
 
 
 # -- the machine ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from fleet.jobserver.handles import HANDLE_BYTES, handle_maker
+from fleet.jobserver.handles import HANDLE_BYTES, handle_maker, made_with
 
 
 def test_handles_are_unique_and_say_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +24,12 @@ def test_a_handle_of_any_prefix_fits_and_can_stand_in_a_table(prefix: str) -> No
     assert handle.startswith(prefix[:5].encode() if prefix.isprintable() and prefix.isascii() else b"a-b-c-d-")
     assert len(handle) <= HANDLE_BYTES
     assert not set(handle) & set(b"\0 \t\n")
+
+
+def test_a_maker_knows_its_handles_again_and_no_others() -> None:
+    make = handle_maker("H:lap", mark=7)
+    handles = [make() for _ in range(1000)]
+    assert all(made_with(7, handle) for handle in handles)
+    assert sum(made_with(8, handle) for handle in handles) < 10  # one in 4096 passes by chance
+    assert sum(made_with(7, handle.swapcase()) for handle in handles) < 10
+    assert not any(made_with(7, strange) for strange in (b"", b"H:lap:1", b"\0"))

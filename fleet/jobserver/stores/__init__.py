@@ -74,6 +74,12 @@ class Result(NamedTuple):
     ended: int  # seconds since 1970
 
 
+def death(entry: Entry, ended: int) -> Result:
+    """How a job in the dead letter ended."""
+    why = entry.errors[-1] if entry.errors else "the job was given up"
+    return Result(entry.handle, entry.function, entry.key, End.DEAD, why.encode(), ended)
+
+
 # -- requests ---------------------------------------------------------------------------------------------------
 
 
@@ -148,7 +154,10 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is known of a handle. Answer: its Entry if it lives, else its Result, else None."""
+    """What is known of a handle. Answer: its Entry if it lives, else its Result, else None.
+
+    What is in the dead letter has a Result as long as it is there.
+    """
 
     handle: bytes
 
@@ -157,6 +166,14 @@ class Look:
 class LookKey:
     """A live job with this coalescing key, of any function. Answer: its Entry, or None."""
 
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LookNamed:
+    """What is known of a function's coalescing key. Answer: a live job's Entry, else its newest Result, else None."""
+
+    function: bytes
     key: bytes
 
 
@@ -180,14 +197,13 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class ListJobs:
-    """Live jobs, or those in the dead letter, in their order, after `after` (a handle). Answer: a list of Entry.
-
-    Their workloads are left out: only their sizes are said, see `Listed`.
-    """
+    """Live jobs, or those in the dead letter, in their order. Answer: a list of Listed, without the workloads."""
 
     dead: bool = False
-    function: bytes | None = None
-    after: bytes = b""
+    handle: bytes | None = None  # only this one
+    function: bytes | None = None  # only of this function
+    until: int | None = None  # only those that were submitted, or died, no later
+    after: int = 0  # only those behind this place
     limit: int = 100
 
 
@@ -197,13 +213,14 @@ class Listed(NamedTuple):
     entry: Entry  # with an empty workload
     size: int  # of the workload, bytes
     ended: int  # when it came into the dead letter; 0 while it lives
+    place: int  # in the order of what is listed
 
 
 @dataclass(frozen=True, slots=True)
 class Revive:
-    """Bring dead jobs back, to be done at once, with nothing held against them and unclaimed. Answer: their Entries.
+    """Bring dead jobs back, to be done at once, with nothing held against them and unclaimed.
 
-    Those whose key a live job has meanwhile stay dead.
+    Answer: their Entries, or Refused. Those whose key a live job has meanwhile stay dead.
     """
 
     handles: tuple[bytes, ...] | None  # None: all
@@ -227,7 +244,7 @@ class Sweep:
 
 
 Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel) | (
-    Look | LookKey | LookUnique | ListJobs | Revive | Purge | Sweep
+    Look | LookKey | LookNamed | LookUnique | ListJobs | Revive | Purge | Sweep
 )
 
 # -- answers ----------------------------------------------------------------------------------------------------
@@ -284,7 +301,7 @@ class Store(Protocol):
     def carry_out(self, batch: Sequence[Request]) -> list[Any]:
         """Carry out all of the batch, durably, and return an answer for each request, in order.
 
-        A store that has no room answers Put with Refused and carries out the rest.
+        A store that has no room answers Put and Revive with Refused and carries out the rest.
 
         Raises:
             StoreBroken: nothing more can be promised; the batch may or may not have been carried out.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 from fleet.errors import UsageError
 from fleet.jobserver.stores import Store
@@ -25,3 +28,11 @@ def opener(text: str) -> Callable[[], Store]:
 
         return lambda: SqliteStore(Path(place))
     raise UsageError(f"{text!r} is no store; write memory, or sqlite:PATH with the path of its file")
+
+
+def mark(text: str) -> int:
+    """What tells the handles of this store's jobs from others: the same at every start, if the store outlives it."""
+    kind, _, place = text.partition(":")
+    if kind != "sqlite":
+        return int.from_bytes(os.urandom(4))
+    return crc32(os.fsencode(f"{socket.gethostname()}:{Path(place).resolve()}"))

@@ -4,6 +4,7 @@ are wanted.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -23,6 +24,8 @@ class MemoryStore:
         self._ready: dict[tuple[bytes, int], Queue] = {}  # unclaimed, by function and priority
         self._waiting: Queue = {}  # unclaimed, for their time to come
         self._dead: dict[bytes, tuple[Entry, int]] = {}  # with when they died
+        self._places: dict[bytes, int] = {}  # of the living and the dead, in the order in which they became so
+        self._arrivals = itertools.count(1)
         self._results: dict[bytes, tuple[Result, int]] = {}  # with until when they are kept, the oldest first
         self._result_bytes = 0
 
@@ -80,6 +83,7 @@ class MemoryStore:
             return False
         if result.end is End.DEAD:
             self._dead[result.handle] = request.entry or entry, result.ended
+            self._places[result.handle] = next(self._arrivals)
         if request.keep_until:
             self._results[result.handle] = result, request.keep_until
             self._result_bytes += len(result.data)
@@ -105,8 +109,20 @@ class MemoryStore:
     # -- what has ended ---------------------------------------------------------------------------------------
 
     def _look(self, request: stores.Look) -> Entry | Result | None:
-        found = self._results.get(request.handle)
-        return self._jobs.get(request.handle) or (found[0] if found else None)
+        return self._jobs.get(request.handle) or self._ended(request.handle)
+
+    def _look_named(self, request: stores.LookNamed) -> Entry | Result | None:
+        if handle := self._keys.get((request.function, request.key)):
+            return self._jobs[handle]
+        results = [result for result, _ in self._results.values()]
+        ended = [*(stores.death(*dead) for dead in self._dead.values()), *results]
+        named = (request.function, request.key)
+        return next((result for result in reversed(ended) if (result.function, result.key) == named), None)
+
+    def _ended(self, handle: bytes) -> Result | None:
+        if found := self._results.get(handle):
+            return found[0]
+        return stores.death(*self._dead[handle]) if handle in self._dead else None
 
     def _look_key(self, request: stores.LookKey) -> Entry | None:
         return next((self._jobs[h] for (_, key), h in self._keys.items() if key == request.key), None)
@@ -118,17 +134,16 @@ class MemoryStore:
         return None
 
     def _list(self, request: stores.ListJobs) -> list[Listed]:
-        live = ((entry, 0) for entry in self._jobs.values())
-        rows = iter(self._dead.values()) if request.dead else live
-        if request.after:
-            for entry, _ in rows:
-                if entry.handle == request.after:
-                    break
-        fitting = ((e, ended) for e, ended in rows if request.function in (None, e.function))
-        return [
-            Listed(replace(entry, workload=b""), len(entry.workload), ended)
-            for (entry, ended), _ in zip(fitting, range(request.limit), strict=False)
-        ]
+        rows = self._dead.values() if request.dead else ((entry, 0) for entry in self._jobs.values())
+        fitting = (
+            Listed(replace(entry, workload=b""), len(entry.workload), ended, self._places[entry.handle])
+            for entry, ended in rows
+            if request.handle in (None, entry.handle)
+            and request.function in (None, entry.function)
+            and (request.until is None or (ended or entry.submitted) <= request.until)
+            and self._places[entry.handle] > request.after
+        )
+        return list(itertools.islice(fitting, request.limit))
 
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
@@ -144,7 +159,7 @@ class MemoryStore:
     def _purge(self, request: stores.Purge) -> int:
         chosen = list(self._chosen(request.handles, request.function))
         for entry in chosen:
-            del self._dead[entry.handle]
+            del self._dead[entry.handle], self._places[entry.handle]
         return len(chosen)
 
     def _sweep(self, request: stores.Sweep) -> None:
@@ -157,6 +172,7 @@ class MemoryStore:
 
     def _keep(self, entry: Entry) -> None:
         self._jobs[entry.handle] = entry
+        self._places[entry.handle] = next(self._arrivals)
         if entry.key:
             self._keys[entry.function, entry.key] = entry.handle
 
@@ -164,6 +180,7 @@ class MemoryStore:
         entry = self._jobs.pop(handle, None)
         if entry is not None:
             self._take(entry)
+            del self._places[handle]
             if entry.key:
                 del self._keys[entry.function, entry.key]
         return entry
@@ -201,6 +218,7 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Cancel: MemoryStore._cancel,
     stores.Look: MemoryStore._look,
     stores.LookKey: MemoryStore._look_key,
+    stores.LookNamed: MemoryStore._look_named,
     stores.LookUnique: MemoryStore._look_unique,
     stores.ListJobs: MemoryStore._list,
     stores.Revive: MemoryStore._revive,

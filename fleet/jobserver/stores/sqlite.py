@@ -111,7 +111,7 @@ class SqliteStore:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             answers = [
-                _NO_ROOM if isinstance(request, stores.Put) and not takes else _HOW[type(request)](self, request)
+                _NO_ROOM if isinstance(request, _TAKING) and not takes else _HOW[type(request)](self, request)
                 for request in batch
             ]
             self._db.execute("COMMIT")
@@ -264,7 +264,23 @@ class SqliteStore:
 
     def _look(self, request: stores.Look) -> Entry | Result | None:
         found = self._one(f"SELECT {COLUMNS} FROM job WHERE handle = ?", request.handle)
-        return self._entry(found, b"") if found else self._result("handle = ?", request.handle)
+        if found:
+            return self._entry(found, b"")
+        return self._result("handle = ?", request.handle) or self._buried("handle = ?", request.handle)
+
+    def _look_named(self, request: stores.LookNamed) -> Entry | Result | None:
+        condition, number = "function = ? AND key = ?", self._functions.get(request.function, -1)
+        found = self._one(f"SELECT {COLUMNS} FROM job WHERE {condition}", number, request.key)
+        if found:
+            return self._entry(found, b"")
+        newest = f"{condition} AND key <> x'' ORDER BY ended DESC"
+        result = self._result(newest, request.function, request.key)
+        return result or self._buried(condition, number, request.key)
+
+    def _buried(self, condition: str, *values: Any) -> Result | None:
+        """How the newest of these jobs in the dead letter ended."""
+        found = self._one(f"SELECT {COLUMNS}, ended FROM dead WHERE {condition} ORDER BY id DESC", *values)
+        return stores.death(self._entry(found[:-1], b""), found[-1]) if found else None
 
     def _look_key(self, request: stores.LookKey) -> Entry | None:
         for number in self._names:
@@ -284,14 +300,18 @@ class SqliteStore:
 
     def _list(self, request: stores.ListJobs) -> list[Listed]:
         table = "dead" if request.dead else "job"
-        after = self._one(f"SELECT id FROM {table} WHERE handle = ?", request.after) if request.after else (0,)
-        condition, values = "id > ?", [after[0] if after else 0]
-        if request.function is not None:
-            condition += " AND function = ?"
-            values.append(self._functions.get(request.function, -1))
-        query = f"SELECT {COLUMNS}, ended, length(workload) FROM {table} WHERE {condition} ORDER BY id LIMIT ?"
-        rows = self._db.execute(query, (*values, request.limit))
-        return [Listed(self._entry(fields, b""), size, ended) for *fields, ended, size in rows]
+        number = None if request.function is None else self._functions.get(request.function, -1)
+        wanted = {
+            "id > ?": request.after,
+            "handle = ?": request.handle,
+            "function = ?": number,
+            f"{'ended' if request.dead else 'submitted'} <= ?": request.until,
+        }
+        wanted = {condition: value for condition, value in wanted.items() if value is not None}
+        columns, conditions = f"{COLUMNS}, ended, length(workload), id", " AND ".join(wanted)
+        query = f"SELECT {columns} FROM {table} WHERE {conditions} ORDER BY id LIMIT ?"
+        rows = self._db.execute(query, (*wanted.values(), request.limit))
+        return [Listed(self._entry(fields, b""), size, ended, row) for *fields, ended, size, row in rows]
 
     # -- the dead letter --------------------------------------------------------------------------------------
 
@@ -371,6 +391,7 @@ class _Full(Exception):
     """The disk is full."""
 
 
+_TAKING: Final = (stores.Put, stores.Revive)
 _NO_ROOM: Final = Refused("the disk is full: no new background job is taken until there is room")
 
 
@@ -391,6 +412,7 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Cancel: SqliteStore._cancel,
     stores.Look: SqliteStore._look,
     stores.LookKey: SqliteStore._look_key,
+    stores.LookNamed: SqliteStore._look_named,
     stores.LookUnique: SqliteStore._look_unique,
     stores.ListJobs: SqliteStore._list,
     stores.Revive: SqliteStore._revive,

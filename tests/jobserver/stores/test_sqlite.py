@@ -67,6 +67,6 @@ def test_a_dead_job_keeps_its_history(path: Path) -> None:
     ask(store, stores.Finish(result, 0, entry(1, failures=2, errors=("a", "b"))))
     store.close()
     again = SqliteStore(path)
-    ((dead, _, ended),) = ask(again, stores.ListJobs(dead=True))
+    ((dead, _, ended, _),) = ask(again, stores.ListJobs(dead=True))
     assert (dead.errors, dead.failures, ended) == (("a", "b"), 2, 5)
     again.close()

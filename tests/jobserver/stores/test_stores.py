@@ -160,11 +160,12 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
     dead = [entry(n, key=b"k%d" % n, failures=3, errors=("why",)) for n in (1, 2, 3)]
     put(store, *dead, claim=True)
     store.carry_out([finish(each, End.DEAD, b"why") for each in dead])
-    listed = [Listed(replace(each, workload=b""), 6, 100) for each in dead]
-    assert ask(store, stores.ListJobs(dead=True)) == listed
-    assert ask(store, stores.ListJobs(dead=True, after=b"H:1", limit=1)) == listed[1:2]
+    listed = ask(store, stores.ListJobs(dead=True))
+    assert [row[:3] for row in listed] == [Listed(replace(each, workload=b""), 6, 100, 0)[:3] for each in dead]
+    assert ask(store, stores.ListJobs(dead=True, after=listed[0].place, limit=1)) == listed[1:2]
     assert ask(store, stores.ListJobs(dead=True, function=b"g")) == []
-    assert ask(store, stores.Look(b"H:1")).end is End.DEAD
+    assert ask(store, stores.ListJobs(dead=True, until=99)) == []
+    assert ask(store, stores.ListJobs(dead=True, until=100, handle=b"H:2")) == listed[1:2]
     put(store, entry(9, key=b"k2"))
     assert [revived.handle for revived in ask(store, stores.Revive((b"H:1", b"H:2", b"H:none")))] == [b"H:1"]
     claimed = ask(store, stores.Claim(b"f", 1, 10))
@@ -178,7 +179,44 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
 def test_live_jobs_are_listed_without_their_workloads(store: Store) -> None:
     put(store, entry(1), entry(2, b"g"), entry(3))
     assert [row.entry.handle for row in ask(store, stores.ListJobs())] == [b"H:1", b"H:2", b"H:3"]
-    assert ask(store, stores.ListJobs(function=b"f", after=b"H:1")) == [Listed(entry(3, workload=b""), 6, 0)]
+    first, _, third = ask(store, stores.ListJobs())
+    assert third[:3] == (entry(3, workload=b""), 6, 0)
+    assert ask(store, stores.ListJobs(function=b"f", after=first.place)) == [third]
+    assert ask(store, stores.ListJobs(handle=b"H:3")) == [third]
+
+
+def test_old_jobs_are_listed_by_when_they_were_submitted(store: Store) -> None:
+    put(store, entry(1, submitted=10), entry(2, submitted=20))
+    assert [row.entry.handle for row in ask(store, stores.ListJobs(until=15))] == [b"H:1"]
+
+
+def test_the_place_behind_a_job_that_has_ended_is_still_a_place(store: Store) -> None:
+    put(store, *(entry(n) for n in (1, 2, 3)), claim=True)
+    _, second, third = ask(store, stores.ListJobs())
+    ask(store, finish(entry(2)))
+    assert ask(store, stores.ListJobs(after=second.place)) == [third]
+
+
+def test_what_is_dead_is_known_as_long_as_it_is_there(store: Store) -> None:
+    dead = entry(1, key=b"k", errors=("first", "why"))
+    put(store, dead, claim=True)
+    ask(store, finish(dead, End.DEAD, b"why"))
+    result = Result(b"H:1", b"f", b"k", End.DEAD, b"why", 100)
+    for now in (0, 10_000):
+        ask(store, stores.Sweep(now, 10_000))
+        assert ask(store, stores.Look(b"H:1")) == ask(store, stores.LookNamed(b"f", b"k")) == result
+    ask(store, stores.Purge((b"H:1",)))
+    assert ask(store, stores.Look(b"H:1")) is ask(store, stores.LookNamed(b"f", b"k")) is None
+
+
+def test_by_its_name_the_live_job_is_found_and_else_the_newest_that_ended(store: Store) -> None:
+    for number in (1, 2):
+        put(store, entry(number, key=b"k"), claim=True)
+        ask(store, finish(entry(number, key=b"k"), End.FAILED, b"no", ended=number))
+    assert ask(store, stores.LookNamed(b"f", b"k")).handle == b"H:2"
+    assert ask(store, stores.LookNamed(b"g", b"k")) is None
+    put(store, entry(3, key=b"k"))
+    assert isinstance(ask(store, stores.LookNamed(b"f", b"k")), Entry)
 
 
 def test_a_live_job_is_found_by_its_key_in_any_function(store: Store) -> None:

@@ -1,0 +1,220 @@
+"""Background jobs after their submit: what came of them, wherever they are. Loaded when `Client.job` is called.
+
+Rule 1: a job is known to the server that took it, and to no other, so each of the client's servers is asked until one
+knows it. Rule 2: "failed", "dead", "cancelled", "too late", "never was" and "not kept any more" are errors of their
+own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Any, Final, Literal
+
+from fleet.client.blocking import Task
+from fleet.client.calls import KeptCalls
+from fleet.errors import (
+    Deadline,
+    FleetError,
+    JobCancelled,
+    JobDead,
+    JobFailed,
+    JobTooLate,
+    NoServer,
+    NoStore,
+    NoSuchJob,
+    ResultGone,
+    ServerRefused,
+    UsageError,
+)
+from fleet.protocol import kept
+from fleet.settings import Address
+
+State = Literal["waiting", "queued", "running", "completed", "failed", "dead", "cancelled", "expired"]
+Change = Literal["cancel", "retry", "purge"]
+
+_CHANGES: Final = {"cancel": (kept.JOBS, "cancelled"), "retry": (kept.DEAD, "retried"), "purge": (kept.DEAD, "purged")}
+
+
+@dataclass(frozen=True)
+class JobInfo:
+    """What a job server knows of a job. Times are seconds since 1970; 0 is never, or not known any more."""
+
+    handle: str
+    function: str
+    unique: str
+    state: State
+    server: Address
+    priority: Literal["high", "normal", "low"] = "normal"
+    bytes: int = 0  # of the workload while it is kept, then of the result
+    submitted: int = 0
+    run_at: int = 0  # not before
+    expires: int = 0  # not after
+    ended: int = 0
+    attempts: int = 0  # failures until it is given up; 0 is what its server says for all
+    failures: int = 0
+    deaths: int = 0  # workers that died with it
+    progress: tuple[int, int] = (0, 0)
+    errors: tuple[str, ...] = ()  # why the attempts failed, oldest first; in a list the newest alone
+
+    @classmethod
+    def of(cls, server: Address, told: dict[str, Any]) -> JobInfo:
+        known = {field.name: told[field.name] for field in fields(cls) if field.name in told}
+        known |= {name: tuple(known.get(name, ())) for name in ("progress", "errors")}
+        return cls(**{**known, "server": server, "progress": known["progress"] or (0, 0)})
+
+
+class KeptJob:
+    """One job, named by its handle, or by its function and unique. Made by `Client.job`."""
+
+    def __init__(self, client: KeptCalls, handle: str | None, function: str | None, unique: str | None) -> None:
+        if not handle and not (function and unique):
+            raise UsageError("a job is named by its handle, or by its function and unique")
+        self.handle = handle
+        self.server: Address | None = None  # once one was found that knows it
+        self._client = client
+        self._named = {"function": function, "unique": unique}
+
+    def __repr__(self) -> str:
+        return f"<KeptJob {self.handle or self._named}>"
+
+    def result(self, timeout: float | None = None) -> bytes:
+        """What the job's worker returned; waits for it, `timeout` seconds at most.
+
+        Raises:
+            JobFailed: the job failed, and the text says why.
+            JobDead: so it did at every attempt; it is in the dead letter.
+            JobCancelled, JobTooLate: it never ran to its end.
+            ResultGone: it has ended, and what came of it is not kept any more.
+            NoSuchJob: there never was such a job.
+            Deadline: it has not ended in time. Ask again.
+            NoServer: a server did not answer, and none of the others knows the job.
+            NoStore: none of the servers keeps jobs.
+        """
+        deadline = self._client._deadline(timeout)
+        if self.handle is None:
+            self.status(timeout)
+        assert self.handle is not None
+        task = self._ask(kept.RESULT, self.handle.encode("utf-8", "surrogateescape"), deadline)
+        try:
+            return task.result(_left(deadline))
+        except Deadline:
+            raise Deadline(
+                f"the job {self.handle} has not ended in time; ask again, or see `fleet jobs show`"
+            ) from None
+        except JobFailed as failure:
+            raise self._end_of(failure) from None
+
+    def status(self, timeout: float | None = None) -> JobInfo:
+        """What is known of the job now. Raises as `result` does, but for how the job ended."""
+        named = {"handle": self.handle} if self.handle else self._named
+        deadline = self._client._deadline(timeout)
+        task = self._ask(kept.JOBS, json.dumps({"do": "show", **named}).encode(), deadline)
+        assert self.server is not None
+        info = JobInfo.of(self.server, json.loads(task.result(_left(deadline))))
+        self.handle = info.handle
+        return info
+
+    def cancel(self, timeout: float | None = None) -> bool:
+        """End the job unless it has ended; returns whether it had not. Raises as `status` does."""
+        return change(self._client, "cancel", [self.status(timeout)], timeout) > 0
+
+    def _end_of(self, failure: JobFailed) -> FleetError:
+        """The error that says how a job ended that did not end well."""
+        try:
+            state = self.status().state
+        except FleetError:
+            return failure  # that it failed is known, and more is not to be had
+        if state == "cancelled":
+            return JobCancelled(f"the job {self.handle} was cancelled")
+        if state == "expired":
+            return JobTooLate(f"the job {self.handle} was not done while it was wanted")
+        return JobDead(str(failure)) if state == "dead" else failure
+
+    def _ask(self, function: str, workload: bytes, deadline: float) -> Task:
+        """Ask the server that has the job, or one after the other until one says that it has."""
+        troubles: list[FleetError] = []
+        for server in (self.server,) if self.server else self._client.servers:
+            try:
+                task = asked(self._client, server, function, workload, deadline)
+            except (NoServer, ServerRefused, Deadline) as error:
+                troubles.append(error)
+            else:
+                self.server = server
+                return task
+        raise self._unknown(troubles)
+
+    def _unknown(self, troubles: list[FleetError]) -> FleetError:
+        """None of the servers knows the job; what that means is what the most telling one of them said."""
+        codes = {error.code for error in troubles if isinstance(error, ServerRefused)}
+        if kept.GONE in codes:
+            return ResultGone(f"the job {self.handle} has ended, and what came of it is not kept any more")
+        others = [e for e in troubles if not (isinstance(e, ServerRefused) and e.code == kept.NOT_FOUND)]
+        if others:
+            return next((error for error in others if not isinstance(error, NoStore)), others[0])
+        servers = ", ".join(map(str, self._client.servers))
+        if self.handle:
+            return NoSuchJob(f"there never was a job {self.handle} at {servers}")
+        name, unique = self._named.values()
+        return NoSuchJob(f"no job of {name} with the unique {unique} is known at {servers}, or not any more")
+
+
+def listed(
+    client: KeptCalls, server: Address, where: Literal["jobs", "dead"], timeout: float | None = None, **filters: Any
+) -> Iterator[JobInfo]:
+    """The jobs at one server, in their order, asked for page by page; `timeout` (seconds) is for each page.
+
+    Args:
+        filters: function, and older (seconds since its submit, or since it died).
+    """
+    after = 0
+    while True:
+        request = {"do": "list", "after": after, **{name: value for name, value in filters.items() if value}}
+        answer = _answer(client, server, f"fleet.{where}", request, timeout)
+        yield from (JobInfo.of(server, told) for told in answer["jobs"])
+        after = answer["next"]
+        if not after:
+            return
+
+
+def change(client: KeptCalls, what: Change, jobs: Iterable[JobInfo], timeout: float | None = None) -> int:
+    """Cancel, retry or purge jobs at their servers; returns how many there were. `timeout` is for each thousand."""
+    handles: dict[Address, list[str]] = {}
+    for job in jobs:
+        handles.setdefault(job.server, []).append(job.handle)
+    function, counted = _CHANGES[what]
+    changed = 0
+    for server, all_of_it in handles.items():
+        rest = iter(all_of_it)
+        while some := list(islice(rest, kept.AT_ONCE_MOST)):
+            changed += _answer(client, server, function, {"do": what, "handles": some}, timeout)[counted]
+    return changed
+
+
+def _answer(client: KeptCalls, server: Address, function: str, request: dict[str, Any], timeout: float | None) -> Any:
+    deadline = client._deadline(timeout)
+    task = asked(client, server, function, json.dumps(request).encode(), deadline)
+    return json.loads(task.result(_left(deadline)))
+
+
+def asked(client: KeptCalls, server: Address, function: str, workload: bytes, deadline: float) -> Task:
+    """A question to one server, which has taken it.
+
+    Raises:
+        NoStore: that server keeps nothing, or is of another kind than ours.
+        ServerRefused: see its code.
+        NoServer, Deadline: it does not answer.
+    """
+    task: Task = client._submit(Task, function, (workload,), None, "normal", False, _left(deadline), server)
+    ours = workload.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:"
+    if task.handle and task.handle.startswith(ours):
+        return task
+    task.given_up = True
+    raise NoStore(kept.NO_STORE, f"{server} is a job server of another kind, which keeps no results")
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())

@@ -1,0 +1,202 @@
+"""What became of background jobs, asked of real job servers."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fleet.client import Client
+from fleet.errors import (
+    Deadline,
+    FleetError,
+    JobCancelled,
+    JobDead,
+    JobFailed,
+    NoServer,
+    NoStore,
+    NoSuchJob,
+    ResultGone,
+    UsageError,
+)
+from fleet.protocol import packets
+from fleet.settings import Address
+from tests.client.test_blocking import closed_port, silent
+from tests.conftest import listening
+from tests.peer import Peer, explode, fail, reverse, worker
+from tests.processes import FLEET, LIMIT_S, Program, until
+
+pytestmark = pytest.mark.system
+
+Spawn = Callable[..., Program]
+
+
+def keeping(spawn: Spawn, *options: str, store: str = "memory") -> Address:
+    """A job server with a store."""
+    return listening(spawn(*FLEET, "server", "--port", "0", "--store", store, *options))
+
+
+@pytest.fixture
+def keeper(spawn: Spawn) -> Address:
+    return keeping(spawn)
+
+
+def submitted(client: Client, function: str, workload: bytes = b"x", **how: object) -> str:
+    handle = client.submit(function, workload, background=True, **how).handle  # type: ignore[arg-type]
+    assert handle
+    return handle
+
+
+def test_a_result_is_fetched_afterwards_by_anybody(keeper: Address) -> None:
+    with worker(keeper, reverse=reverse), Client(keeper) as client:
+        handle = submitted(client, "reverse", b"abc", unique="user-17")
+        assert client.job(handle).result(LIMIT_S) == b"cba"
+    with Client(keeper) as another:
+        job = another.job(handle)
+        assert job.result() == b"cba"
+        assert another.job(function="reverse", unique="user-17").result() == b"cba"
+        info = job.status()
+        assert (info.state, info.function, info.unique, info.bytes) == ("completed", "reverse", "user-17", 3)
+        assert (info.server, info.handle) == (keeper, handle)
+        assert not list(another.jobs())
+
+
+def test_a_job_that_has_not_ended_is_waited_for_and_the_deadline_leaves_it_alone(keeper: Address) -> None:
+    with Client(keeper) as client:
+        job = client.job(submitted(client, "reverse", b"abc"))
+        assert job.status().state == "queued"
+        with pytest.raises(Deadline, match="has not ended in time"):
+            job.result(0.1)
+        found: list[bytes] = []
+        waiting = threading.Thread(target=lambda: found.append(job.result(LIMIT_S)))
+        waiting.start()
+        with worker(keeper, reverse=reverse):
+            waiting.join(LIMIT_S)
+        assert found == [b"cba"]
+
+
+def test_how_a_job_ended_is_told_apart(spawn: Spawn) -> None:
+    once, twice = keeping(spawn), keeping(spawn, "--attempts", "2")
+    with worker(once, explode=explode, fail=fail), Client(once) as client:
+        with pytest.raises(JobFailed, match="ValueError: x") as failed:
+            client.job(submitted(client, "explode")).result(LIMIT_S)
+        assert type(failed.value) is JobFailed
+        with pytest.raises(JobFailed):
+            client.job(submitted(client, "fail")).result(LIMIT_S)
+        cancelled = client.job(submitted(client, "nobody"))
+        assert cancelled.cancel()
+        assert not cancelled.cancel()
+        with pytest.raises(JobCancelled, match="was cancelled"):
+            cancelled.result()
+        with pytest.raises(NoSuchJob, match=f"there never was a job H:none at {once}"):
+            client.job("H:none").result()
+        with pytest.raises(NoSuchJob, match="no job of explode with the unique u is known"):
+            client.job(function="explode", unique="u").result()
+    with worker(twice, explode=explode), Client(twice) as client:
+        dead = client.job(submitted(client, "explode"))
+        with pytest.raises(JobDead, match="ValueError: x"):
+            dead.result(LIMIT_S)
+        info = dead.status()
+        assert (info.state, info.errors) == ("dead", ("ValueError: x",) * 2)
+        assert [job.handle for job in client.dead()] == [dead.handle]
+
+
+def test_a_result_that_is_kept_no_longer_is_gone_also_after_a_restart(spawn: Spawn, tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path}/jobs"
+    first = spawn(*FLEET, "server", "--port", "0", "--store", store, "--keep", "0")
+    address = listening(first)
+    with worker(address, reverse=reverse), Client(address) as client:
+        handle = submitted(client, "reverse")
+        until(lambda: not list(client.jobs()), "the job is done")
+        with pytest.raises(ResultGone, match=f"the job {handle} has ended, and what came of it is not kept any more"):
+            client.job(handle).result()
+    first.send(signal.SIGKILL)
+    first.ended()
+    with Client(keeping(spawn, store=store)) as client, pytest.raises(ResultGone):
+        client.job(handle).status()
+
+
+def test_with_several_servers_the_one_that_has_the_job_is_found(spawn: Spawn) -> None:
+    first, second = keeping(spawn), keeping(spawn)
+    with Client(second) as client:
+        handle = submitted(client, "reverse", b"abc", unique="u")
+    with worker(second, reverse=reverse), Client([first, second]) as client:
+        assert client.job(handle).result(LIMIT_S) == b"cba"
+        assert client.job(function="reverse", unique="u").status().server == second
+        with pytest.raises(NoSuchJob, match=f"at {first}, {second}"):
+            client.job("H:none").result()
+
+
+def test_a_server_that_is_down_might_have_had_the_job(keeper: Address) -> None:
+    down = closed_port()
+    with worker(keeper, reverse=reverse), Client([down, keeper]) as client:
+        handle = client.submit("reverse", b"abc", background=True).handle
+        assert client.job(handle).result(LIMIT_S) == b"cba"
+        with pytest.raises(NoServer, match=str(down)):
+            client.job("H:none").result()
+
+
+def test_a_server_without_a_store_says_so(server: Address) -> None:
+    with Client(server) as client:
+        for ask in (client.job("H:1").result, client.job("H:1").status, client.job(function="f", unique="u").result):
+            with pytest.raises(NoStore, match="start it with --store"):
+                ask()
+        with pytest.raises(NoStore):
+            list(client.dead())
+    with Client([server, closed_port()]) as client, pytest.raises(NoServer):
+        client.job("H:1").result()
+
+
+def test_jobs_are_listed_over_all_servers_and_over_many_pages(spawn: Spawn) -> None:
+    first, second = keeping(spawn), keeping(spawn)
+    with Peer(first) as peer:
+        for _ in range(2345):
+            peer.send(packets.SUBMIT_JOB_BG, b"f", b"", b"x")
+        for _ in range(2345):
+            assert peer.read().kind == packets.JOB_CREATED
+    with Client(second) as client:
+        submitted(client, "g")
+    with Client([first, second]) as client:
+        found = list(client.jobs())
+        assert len({job.handle for job in found}) == 2346
+        assert (found[0].server, found[-1].server) == (first, second)
+        assert len(list(client.jobs(function="g"))) == 1
+        assert not list(client.jobs(older=3600))
+
+
+def test_a_job_must_be_named() -> None:
+    for names in ({}, {"function": "f"}, {"unique": "u"}):
+        with pytest.raises(UsageError, match="by its handle, or by its function and unique"):
+            Client().job(**names)
+
+
+def test_the_server_that_comes_back_is_asked_again(spawn: Spawn, tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path}/jobs"
+    first = spawn(*FLEET, "server", "--port", "0", "--store", store)
+    address = listening(first)
+    with Client(address) as client:
+        job = client.job(submitted(client, "reverse", b"abc"))
+        found: list[bytes | FleetError] = []
+        waiting = threading.Thread(target=lambda: found.append(job.result(LIMIT_S)))
+        waiting.start()
+        first.send(signal.SIGKILL)
+        first.ended()
+        spawn(*FLEET, "server", "--port", str(address.port), "--store", store).out.until("listening")
+        with worker(address, reverse=reverse):
+            waiting.join(LIMIT_S)
+    assert found == [b"cba"]
+
+
+def test_the_handle_of_a_running_job_shows_how_far_it_got(keeper: Address) -> None:
+    def half(peer: Peer, handle: bytes, workload: bytes) -> None:
+        peer.send(packets.WORK_STATUS, handle, b"1", b"2")
+        silent(peer, handle, workload)
+
+    with Client(keeper) as client:
+        job = client.job(submitted(client, "half"))
+        with worker(keeper, half=half):
+            until(lambda: job.status().progress == (1, 2), "it has got half way")
+            assert job.status().state == "running"
