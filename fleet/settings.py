@@ -158,6 +158,8 @@ class PoolLimits:
     runner_jobs: int = 500  # that one runner does, where it is not for a single one; then another takes its place
     runner_bytes: int = 256 * MIB  # such a runner that ever held more goes after its job, and its memory with it
     grace_s: float = 20.0  # SIGTERM to giving the running jobs up
+    late_bytes: int = 64 * MIB  # of results that are kept for a job server that is gone, all slots together
+    late_s: float = 60.0  # for so long
 
 
 @dataclass(frozen=True)

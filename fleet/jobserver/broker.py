@@ -96,15 +96,32 @@ class Broker(Workforce):
         self._turn += 1
         function.turn = self._turn
         function.queued -= 1
+        self._assign(job, peer, now)
+        return job
+
+    def _assign(self, job: Job, peer: Peer, now: int) -> None:
+        function = job.function
         function.running += 1
         function.tally.waits[((now - job.since) // MS).bit_length()] += 1
         job.since = now
         job.worker = peer
         peer.holding[job.handle] = job
-        if timeout_ns := function.workers[peer]:
+        if timeout_ns := function.workers.get(peer):
             self._deadlines.set(job, now + timeout_ns)
             self.due = min(self.due, now + timeout_ns)
-        return job
+
+    def resume(self, peer: Peer, handle: bytes, now: int) -> bool | Pending[bool]:
+        """A worker has lost its connection and gone on with a job: it is that worker's again, if nobody else has it.
+
+        False: it is not, or there is no such job any more.
+        """
+        job = self.jobs.get(handle)
+        if job is None or job.pending:
+            return False
+        if job.worker is None and len(peer.holding) < self.limits.jobs_per_worker:
+            self._withdraw(job)
+            self._assign(job, peer, now)
+        return job.worker is peer
 
     # -- clients ----------------------------------------------------------------------------------------------
 

@@ -240,7 +240,7 @@ def _work(kind: int, not_found: bytes) -> Handler:
     def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
         data = args[1] if len(args) > 1 else b""
         if not session.broker.work(session, kind, bytes(args[0]), data, now):
-            raise Refusal(b"JOB_NOT_FOUND", not_found)
+            _resume(session, kind, bytes(args[0]), data, now, not_found)
 
     return handler
 
@@ -248,7 +248,7 @@ def _work(kind: int, not_found: bytes) -> Handler:
 def _work_fail(session: Session, args: tuple[Data, ...], now: int) -> None:
     handle = bytes(args[0]).rstrip(b"\0")  # some workers end it with a NUL as they do in every other WORK packet
     if not session.broker.work(session, packets.WORK_FAIL, handle, b"", now):
-        raise Refusal(b"JOB_NOT_FOUND", b"Job given in work result not found")
+        _resume(session, packets.WORK_FAIL, handle, b"", now, b"Job given in work result not found")
 
 
 def _work_status(session: Session, args: tuple[Data, ...], now: int) -> None:
@@ -256,7 +256,22 @@ def _work_status(session: Session, args: tuple[Data, ...], now: int) -> None:
     if not (_NUMBER.fullmatch(numerator) and _NUMBER.fullmatch(denominator)):
         raise Refusal(b"INVALID_ARGUMENT", b"WORK_STATUS takes numbers of at most 20 digits")
     if not session.broker.progress(session, handle, numerator, denominator):
-        raise Refusal(b"JOB_NOT_FOUND", b"Job given in work result not found")
+        _resume(session, packets.WORK_STATUS, handle, b"", now, b"Job given in work result not found")
+
+
+def _resume(session: Session, kind: int, handle: bytes, data: Data, now: int, not_found: bytes) -> None:
+    """A worker told something of a job that it does not have; a pool of ours may have had it before a restart."""
+    if not session.pool:
+        raise Refusal(b"JOB_NOT_FOUND", not_found)
+
+    def answer(resumed: bool) -> None:
+        if resumed and kind != packets.WORK_STATUS:
+            session.broker.work(session, kind, handle, data, now)
+        elif not resumed:
+            session.guesses += 1
+            session.send(packets.WORK_FAIL, handle)
+
+    session.whenever(session.broker.resume(session, handle, now), answer)
 
 
 def _status(job: Job | None) -> tuple[bytes, bytes, bytes, bytes]:

@@ -214,6 +214,22 @@ class WindowBroker(Broker):
         self._ask(stores.Cancel(handle, wall_s, wall_s + keep_s if keep_s else 0), cancelled)
         return pending
 
+    def resume(self, peer: Peer, handle: bytes, now: int) -> bool | Pending[bool]:
+        job = self.jobs.get(handle)
+        if job in self._outside:
+            return False  # it was never given out
+        if job or not self.stored:
+            return super().resume(peer, handle, now)
+        pending: Pending[bool] = Pending()
+
+        def fetched(entry: Entry | None, now: int) -> None:
+            if entry:
+                self._materialized(entry, now)
+            pending.settle(peer in self.peers and bool(Broker.resume(self, peer, handle, now)))
+
+        self._ask(stores.Fetch(handle), fetched)
+        return pending
+
     # -- looking ----------------------------------------------------------------------------------------------
 
     def find(self, handle: bytes) -> Job | Pending[Job | None] | None:

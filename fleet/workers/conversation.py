@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, packets
 from fleet.protocol.decoder import Allocate
+from fleet.workers.late import Answer
 
 
 class Assigned(NamedTuple):
@@ -39,10 +40,13 @@ class Refused(NamedTuple):
 class Told(Enum):
     NO_JOB = "there is nothing to do"
     NOOP = "there may be something to do: grab"
+    OURS = "this job server is one of ours"
+    NOT_OURS = "it is not"
     OTHER_GRAB = "the server does not know this grab: grab again, which is then done in its way"
 
 
 Event = Assigned | Cancelled | Refused | Told
+UNKNOWN_OPTION: Final = "UNKNOWN_OPTION"
 PERLS_REFUSAL: Final = "server_error"  # what the Perl server answers to a type that it does not know
 
 
@@ -57,6 +61,8 @@ class Conversation:
     def __init__(self, packet_bytes: int, allocate: Allocate | None = None) -> None:
         self.outbox: list[Data] = []
         self.decoder = Decoder(RES, body_bytes=packet_bytes, allocate=allocate)
+        self.ours = False  # the server has said that it is one of ours
+        self._asks = False  # whether it is
         # geard answers no other grab, and the Perl server does not know this one.
         self._grab = packets.GRAB_JOB_UNIQ
 
@@ -64,8 +70,9 @@ class Conversation:
         """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit.
 
         Args:
-            pool: it understands Cancelled. Other servers than ours answer this with an ERROR, which is Refused here.
+            pool: it understands Cancelled; the server answers this with OURS, NOT_OURS, or not at all.
         """
+        self._asks = pool
         if pool:
             self._send(packets.OPTION_REQ, packets.POOL)
         if client_id:
@@ -84,8 +91,22 @@ class Conversation:
         """Wait for a NOOP."""
         self._send(packets.PRE_SLEEP)
 
+    def resume(self, handle: bytes) -> None:
+        """Say that this worker is still at a job that it got on an earlier connection. Only for a server of ours.
+
+        It answers Cancelled if somebody else has the job, or it has ended.
+        """
+        self.status(handle, 0, 0)
+
     def complete(self, handle: bytes, result: Data) -> None:
         self._send_data(packets.WORK_COMPLETE, handle, result)
+
+    def end(self, answer: Answer) -> None:
+        """How the job ended."""
+        if answer.error is None:
+            self.complete(answer.handle, answer.result)
+        else:
+            self.exception(answer.handle, answer.error)
 
     def fail(self, handle: bytes) -> None:
         self._send(packets.WORK_FAIL, handle)
@@ -123,6 +144,11 @@ class Conversation:
 
     def _event(self, packet: Packet) -> Event | None:
         event = _event(packet)
+        if event is Told.OURS:
+            self.ours, self._asks = True, False
+        if self._asks and isinstance(event, Refused) and event.code.upper() == UNKNOWN_OPTION:
+            self._asks = False
+            return Told.NOT_OURS
         if isinstance(event, Refused) and event.code == PERLS_REFUSAL and self._grab == packets.GRAB_JOB_UNIQ:
             self._grab = packets.GRAB_JOB
             return Told.OTHER_GRAB
@@ -141,6 +167,8 @@ def _event(packet: Packet) -> Event | None:
         return Told.NO_JOB
     if kind == packets.NOOP:
         return Told.NOOP
+    if kind == packets.OPTION_RES:
+        return Told.OURS  # no other option is asked for
     if kind == packets.WORK_FAIL:
         return Cancelled(bytes(args[0]))
     if kind == packets.ERROR:

@@ -96,14 +96,15 @@ class Link(asyncio.BufferedProtocol):
         for event in arrived:
             self.failures = 0
             if isinstance(event, Assigned) or event in (Told.NO_JOB, Told.OTHER_GRAB):
-                self._answered()
+                self.answered()
             self._slot.happened(self, event)
 
     def expect_answer(self) -> None:
-        """A grab was sent; a server that does not answer it in time is as good as gone."""
+        """Something was asked; a server that does not answer it in time is as good as gone."""
         self._answer_timer = asyncio.get_running_loop().call_later(ANSWER_S, self.abort)
 
-    def _answered(self) -> None:
+    def answered(self) -> None:
+        """It did."""
         if self._answer_timer:
             self._answer_timer.cancel()
             self._answer_timer = None
@@ -117,7 +118,7 @@ class Link(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.up = False
         self._transport = None
-        self._answered()
+        self.answered()
         self._slot.lost(self)
         if not self._closed:
             self.failures += 1
@@ -131,7 +132,7 @@ class Link(asyncio.BufferedProtocol):
     def close(self) -> None:
         """For good, after what was written has been sent."""
         self._closed = True
-        self._answered()
+        self.answered()
         if self._opening:
             self._opening.cancel()
         if self._transport:

@@ -17,6 +17,7 @@ from fleet.settings import Address, Containment, PoolLimits
 from fleet.workers.denials import Denials
 from fleet.workers.functions import kit as pictures
 from fleet.workers.kit import Kit, kit_of
+from fleet.workers.late import Late
 from fleet.workers.launcher import Launcher
 from fleet.workers.slot import Slot
 
@@ -42,9 +43,9 @@ class Pool:
         self._asked = 0  # how often a signal asked to stop
         self._launcher = Launcher(kit, limits, containment, self._change)
         host = socket.gethostname()
-        denials = Denials()
+        denials, late = Denials(), Late(limits.late_bytes, round(limits.late_s * 1e9))
         self.slots = [
-            Slot(f"{host}-{number}", servers, kit.names, self._launcher, limits, denials, self._change)
+            Slot(f"{host}-{number}", servers, kit.names, self._launcher, limits, denials, late, self._change)
             for number in range(1, slots + 1)
         ]
 

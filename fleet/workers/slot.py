@@ -1,8 +1,9 @@
 """A slot: one job at a time, from one of the job servers, in one runner.
 
 Rule 1: the slot answers for its job: it has the deadline, and it tells the client what became of it. Rule 2: a job
-whose connection is gone is killed, for its job server has given it to somebody else. Rule 3: a job whose runner dies
-or runs short of memory has a second try, with twice the memory and what is left of its deadline.
+whose connection is gone is *adrift* and goes on if its job server is one of ours, which hears of it when it is back,
+before it is asked for another; with any other server it is killed, for that has given it to somebody else. Rule 3: a
+job whose runner dies or runs short of memory has a second try, with twice the memory and what is left of its deadline.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from fleet.protocol import Data
 from fleet.settings import Address, PoolLimits
 from fleet.workers import channel
 from fleet.workers.arena import Arena
-from fleet.workers.channel import LAST, Errand, Kind, Record
+from fleet.workers.channel import Errand, Kind, Record
 from fleet.workers.conversation import Assigned, Cancelled, Event, Told
 from fleet.workers.death import Death, overdue
 from fleet.workers.denials import Denials
 from fleet.workers.functions import resource_failure
 from fleet.workers.keeper import Keeper, Runners
+from fleet.workers.late import Answer, Late
 from fleet.workers.link import Link
 from fleet.workers.turns import Turns
 
@@ -34,6 +36,7 @@ class Slot:
     Args:
         name: for the job server's `workers` table.
         functions: what it takes jobs of.
+        denials, late: the pool's.
         on_change: called when it became connected, idle or closed.
     """
 
@@ -45,6 +48,7 @@ class Slot:
         runners: Runners,
         limits: PoolLimits,
         denials: Denials,
+        late: Late,
         on_change: Callable[[], None],
     ) -> None:
         self.name = name
@@ -55,6 +59,9 @@ class Slot:
         self._keeper = Keeper(runners, self.arena.reader, limits.result_bytes, self._heard, self._ended)
         self._limits = limits
         self._denials = denials
+        self._late = late
+        self._unsure: set[Link] = set()  # who is owed something, and has not said yet whether it is ours
+        self._unconfirmed: tuple[Link, Answer] | None = None  # sent, but the server has said nothing since
         self._on_change = on_change
         self._turns: Turns[Link] = Turns()
         self.links = [Link(self, address) for address in servers]
@@ -85,8 +92,7 @@ class Slot:
         """Give the running job up: its job server gives it to somebody else."""
         self.draining = True
         if self.running:
-            self.running.abandoned = True
-            self._end_try(self.running)
+            self._give_up(self.running)
         self.close()
 
     def close(self) -> None:
@@ -100,23 +106,35 @@ class Slot:
     def opened(self, link: Link) -> None:
         link.conversation.introduce(self.name, [(function, 0) for function in self.functions], pool=True)
         link.flush()
-        self._turns.awake(link)
+        if self._is_adrift(link) or self._late.owes(link.address, time.monotonic_ns()):
+            self._unsure.add(link)
+            link.expect_answer()
+        else:
+            self._turns.awake(link)
         self._on_change()
         self.step()
 
     def lost(self, link: Link) -> None:
         self._turns.asleep(link)
+        self._unsure.discard(link)
         if self.running and self.running.link is link:
-            self._end_try(self.running)
+            self._cut_off(self.running)
+        if self._unconfirmed and self._unconfirmed[0] is link:
+            self._late.keep(link.address, self._unconfirmed[1], time.monotonic_ns())
+            self._unconfirmed = None
         self._on_change()
         self.step()
 
     def happened(self, link: Link, event: Event) -> None:
+        if (isinstance(event, Assigned) or event is Told.NO_JOB) and self._unconfirmed and link is self._unconfirmed[0]:
+            self._unconfirmed = None
         if isinstance(event, Assigned):
             self._turns.awake(link)
             self._start(link, event)
         elif isinstance(event, Cancelled):
             self._cancel(link, event.handle)
+        elif event in (Told.OURS, Told.NOT_OURS):
+            self._recognized(link)
         elif event is Told.NOOP:
             if self._turns.asked is not link:
                 self._turns.awake(link)
@@ -127,6 +145,28 @@ class Slot:
             link.conversation.sleep()
             link.flush()
         self.step()
+
+    def _recognized(self, link: Link) -> None:
+        """The job server says whether it is one of ours: only then it is told of jobs from an earlier connection."""
+        if link not in self._unsure:
+            return
+        self._unsure.discard(link)
+        link.answered()
+        ours, running = link.conversation.ours, self.running
+        if running and self._is_adrift(link):
+            running.adrift = False
+            if ours:
+                link.conversation.resume(running.handle)
+            else:
+                self._give_up(running)
+        for answer in self._late.take(link.address, time.monotonic_ns()):
+            if ours:
+                link.conversation.end(answer)
+        link.flush()
+        self._turns.awake(link)
+
+    def _is_adrift(self, link: Link) -> bool:
+        return self.running is not None and self.running.link is link and self.running.adrift
 
     # -- a job ------------------------------------------------------------------------------------------------
 
@@ -155,8 +195,20 @@ class Slot:
         """Kill what nobody waits for any more, unless it is over already."""
         running = self.running
         if running and running.link is link and running.handle == handle:
-            running.abandoned = True
-            self._end_try(running)
+            self._give_up(running)
+
+    def _cut_off(self, running: Running) -> None:
+        """The connection is gone that it came by. Parts that were passed on are gone, too, with the old server."""
+        if running.answered or running.adrift:
+            return
+        if running.link.conversation.ours and not (running.passed_on or self.draining):
+            running.adrift = True
+        else:
+            self._give_up(running)
+
+    def _give_up(self, running: Running) -> None:
+        running.abandoned = True
+        self._end_try(running)
 
     def _end_try(self, running: Running) -> None:
         if running.waiting:
@@ -172,22 +224,37 @@ class Slot:
         """The runner sent a record: the client has it at once."""
         running = self.running
         assert running is not None
-        if running.forgotten:
+        if running.abandoned:
+            return
+        if running.adrift and record.kind == Kind.DATA:
+            self._give_up(running)  # there is nobody to pass it on to
             return
         conversation, handle = running.link.conversation, running.handle
         if record.kind == Kind.DATA:
             conversation.data(handle, record.body)
         elif record.kind == Kind.STATUS:
-            conversation.status(handle, *channel.progress(record.body))
+            if not running.adrift:
+                conversation.status(handle, *channel.progress(record.body))
         elif record.kind == Kind.RESULT:
-            conversation.complete(handle, record.body)
+            self._answer(running, Answer(handle, record.body))
         elif record.kind == Kind.ERROR:
-            conversation.exception(handle, record.body.decode("utf-8", "replace"))
+            self._answer(running, Answer(handle, b"", record.body.decode("utf-8", "replace")))
         elif record.kind == Kind.SHORT:
             running.short = record.body.decode("utf-8", "replace")
         running.passed_on = running.passed_on or record.kind == Kind.DATA
-        running.answered = record.kind in LAST and record.kind != Kind.SHORT
         running.link.flush()
+
+    def _answer(self, running: Running, answer: Answer) -> None:
+        """The end of the job, for its server: now, or when that is back."""
+        running.answered = True
+        link = running.link
+        if running.adrift:
+            self._late.keep(link.address, answer, time.monotonic_ns())
+            return
+        link.conversation.end(answer)
+        link.flush()
+        if link.conversation.ours and not running.passed_on:
+            self._unconfirmed = link, answer
 
     def _ended(self, death: Death | None) -> None:
         """The runner is gone, or done with the job and there for the next."""
@@ -207,9 +274,8 @@ class Slot:
         self.running = None
         if running.timer:
             running.timer.cancel()
-        if not running.answered and not running.forgotten:
-            running.link.conversation.exception(running.handle, self._failure(running))
-            running.link.flush()
+        if not running.answered and not running.abandoned:
+            self._answer(running, Answer(running.handle, b"", self._failure(running)))
         self.arena.settle()
         if self.draining:
             self.close()
@@ -242,15 +308,11 @@ class Running:
         self.passed_on = False  # its client has parts of the result: a second try would send them twice
         self.answered = False  # its client has the result, or the reason why there is none
         self.overdue = False
+        self.adrift = False  # its connection is gone, and it goes on
         self.abandoned = False  # nothing more is said of it: another worker will do the job, or nobody wants it
         self.timer: asyncio.TimerHandle | None = None
 
     @property
-    def forgotten(self) -> bool:
-        """Whether its job server will hear no more of it."""
-        return self.abandoned or not self.link.up
-
-    @property
     def may_try_again(self) -> bool:
-        gone = self.answered or self.forgotten or self.overdue or self.passed_on
+        gone = self.answered or self.abandoned or self.overdue or self.passed_on
         return not gone and self.tries < TRIES

@@ -39,10 +39,11 @@ class Server:
     def __str__(self) -> str:
         return self.name.replace(" ", "-")
 
-    def start(self, spawn: Callable[..., Program]) -> Address:
+    def start(self, spawn: Callable[..., Program], port: int = 0) -> Address:
+        """Start it, on any free port unless one is given."""
         if not self.path.exists():
             missing(f"{self.path} is not there; `make interop` installs it")
-        with socket.create_server(("127.0.0.1", 0)) as chosen:
+        with socket.create_server(("127.0.0.1", port)) as chosen:
             address = Address(*chosen.getsockname())
         spawn(*UNHEARD, str(self.path), "-p", str(address.port), *self.options)
         until(lambda: answers(address), f"{self.name} listens")

@@ -256,6 +256,30 @@ def test_a_lost_workers_job_goes_to_another_with_its_progress_reset(broker: Brok
     assert grabbed(broker, peer(broker, b"f")) is job
 
 
+def test_a_worker_that_lost_its_connection_goes_on_with_its_job_if_nobody_else_has_it(broker: Broker) -> None:
+    client, before = peer(broker), peer(broker, b"f")
+    job = broker.submit(client, b"f", b"", b"x", 0)
+    grabbed(broker, before)
+    broker.leave(before, 0)
+    after = peer(broker, b"f")
+    assert broker.resume(after, job.handle, 0)
+    assert broker.grab(peer(broker, b"f"), 0) is None
+    assert broker.work(after, WORK_COMPLETE, job.handle, b"done", 0)
+    assert client.heard == [(WORK_COMPLETE, job.handle, b"done")]
+    assert not broker.resume(after, job.handle, 0)  # it has ended
+
+
+def test_a_job_that_somebody_else_has_already_is_not_resumed(broker: Broker) -> None:
+    client, before, other = peer(broker), peer(broker, b"f"), peer(broker, b"f")
+    job = broker.submit(client, b"f", b"", b"x", 0)
+    grabbed(broker, before)
+    broker.leave(before, 0)
+    assert grabbed(broker, other) is job
+    assert not broker.resume(peer(broker, b"f"), job.handle, 0)
+    assert broker.resume(other, job.handle, 0)
+    assert job.worker is other
+
+
 def test_a_running_job_whose_client_left_ends_with_its_worker(broker: Broker) -> None:
     client, worker = peer(broker), peer(broker, b"f")
     broker.submit(client, b"f", b"", b"", 0)
@@ -474,6 +498,13 @@ class BrokerMachine(RuleBasedStateMachine):
     def grab(self, peer: Recorder) -> None:
         could = any(f.queued for f in peer.functions) and len(peer.holding) < 3
         assert (self.broker.grab(peer, self.now) is not None) == could
+
+    @rule(peer=peers, data=st.data())
+    def resume(self, peer: Recorder, data: st.DataObject) -> None:
+        if self.broker.jobs:
+            handle = data.draw(st.sampled_from(sorted(self.broker.jobs)))
+            resumed = self.broker.resume(peer, handle, self.now)
+            assert resumed == (handle in peer.holding)
 
     @rule(peer=peers)
     def sleep(self, peer: Recorder) -> None:

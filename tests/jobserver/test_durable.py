@@ -14,6 +14,7 @@ from fleet.backoff import Backoff
 from fleet.jobserver import stores
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.job import Job, Peer
+from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import End, Entry, Refused, Result
 from fleet.jobserver.stores.memory import MemoryStore
@@ -408,6 +409,68 @@ def test_a_fresh_result_answers_a_submit_with_its_unique() -> None:
     house.commit()
     assert stale.told == stale.job.handle
     assert grabbed(house.broker, worker).handle == stale.handle
+
+
+# -- workers that come back after a restart ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("window", [1, 1000], ids=["only in the store", "in memory"])
+def test_a_result_from_before_the_restart_is_taken_and_the_job_not_done_again(window: int) -> None:
+    house = House(window=window)
+    acks = [house.submit(b"%d" % number) for number in range(3)]
+    house.commit()
+    house = house.restart()
+    worker = house.worker()
+    assert resumed(house, worker, acks[2].handle)
+    house.finish(worker, house.broker.jobs[acks[2].handle])
+    assert house.look(acks[2].handle).end is End.COMPLETED
+    assert {house.broker.jobs[h].unique for h in house.broker.jobs} <= {b"0", b"1"}
+    for _ in acks[:2]:
+        house.finish(worker, grabbed(house.broker, worker))
+    assert house.broker.stored == len(house.broker.jobs) == 0
+
+
+def test_a_result_of_a_job_that_has_ended_is_not_wanted(house: House) -> None:
+    ack, _ = house.submit(), house.submit()
+    house.commit()
+    worker = house.worker()
+    house.finish(worker, grabbed(house.broker, worker))
+    house = house.restart()
+    assert not resumed(house, house.worker(), ack.handle)
+
+
+def test_a_job_that_was_not_acknowledged_yet_was_never_given_out(house: House) -> None:
+    ack = house.submit()
+    assert house.broker.resume(house.worker(), ack.job.handle, 0) is False
+
+
+def test_a_worker_that_leaves_while_the_store_looks_gets_nothing() -> None:
+    house = House(window=1)
+    acks = [house.submit() for _ in range(3)]
+    house.commit()
+    gone, told = house.worker(), list[bool]()
+    found = house.broker.resume(gone, acks[2].handle, 0)
+    assert isinstance(found, Pending)
+    found.then(told.append)
+    house.broker.leave(gone, 0)
+    house.commit()
+    assert told == [False]
+    worker, left = house.worker(), set()
+    for _ in acks:
+        left.add(grabbed(house.broker, worker).handle)
+        house.commit()
+    assert left == {ack.handle for ack in acks}
+
+
+def resumed(house: House, worker: Peer, handle: bytes) -> bool:
+    """Whether a job becomes this worker's again."""
+    told: list[bool] = []
+    found = house.broker.resume(worker, handle, house.now)
+    if isinstance(found, Pending):
+        found.then(told.append)
+        house.commit()
+        return told[0]
+    return found
 
 
 # -- the machine ------------------------------------------------------------------------------------------------

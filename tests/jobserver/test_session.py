@@ -14,6 +14,7 @@ from fleet.protocol.packets import (
     CAN_DO,
     ECHO_REQ,
     ECHO_RES,
+    ERROR,
     GET_STATUS,
     GET_STATUS_UNIQUE,
     GRAB_JOB,
@@ -191,6 +192,19 @@ def test_a_cancelled_job_is_told_to_our_own_pool_and_to_no_other_worker(broker: 
         assert worker.read() == ([(WORK_FAIL, handle)] if worker is ours else [])
         assert worker.send(WORK_COMPLETE, handle, b"late") == []
         assert client.read() == []
+
+
+def test_a_pool_of_ours_may_end_a_job_that_its_last_connection_had(broker: Broker, client: End, worker: End) -> None:
+    ((_, first),) = client.send(SUBMIT_JOB, b"f", b"1", b"")
+    ((_, second),) = client.send(SUBMIT_JOB, b"f", b"2", b"")
+    pool = End(broker)
+    assert pool.send(WORK_COMPLETE, first, b"done")[0][0] == ERROR  # it has not said that it is one of ours
+    pool.send(OPTION_REQ, POOL)
+    assert pool.send(WORK_STATUS, first, b"0", b"0") == []
+    assert pool.send(WORK_COMPLETE, second, b"done") == []
+    assert pool.send(WORK_COMPLETE, first, b"done") == []
+    assert client.read() == [(WORK_COMPLETE, second, b"done"), (WORK_COMPLETE, first, b"done")]
+    assert pool.send(WORK_COMPLETE, b"H:unknown", b"done") == [(WORK_FAIL, b"H:unknown")]
 
 
 def test_a_failures_handle_has_no_nul_behind_it(client: End, worker: End) -> None:

@@ -32,6 +32,11 @@ def sends_to_no_end(workload: memoryview) -> Iterator[bytes]:
         yield bytes(1 << 16)
 
 
+def begins(workload: memoryview) -> Iterator[bytes]:
+    yield b"a part"
+    time.sleep(600)
+
+
 def slow(workload: memoryview) -> bytes:
     time.sleep(float(bytes(workload)))
     return b"slept"
@@ -199,6 +204,14 @@ def aborts(workload: memoryview) -> bytes:
 def prints(workload: memoryview) -> bytes:
     print("hello from a runner", flush=True)
     return b"printed"
+
+
+def announces(workload: memoryview) -> bytes:
+    """As `slow`, and says on the pool's stderr when it begins and ends."""
+    print("begun", flush=True)
+    time.sleep(float(bytes(workload)))
+    print("ended", flush=True)
+    return b"done"
 
 
 NAMES = [name for name, value in list(globals().items()) if callable(value) and value.__module__ == __name__]
