@@ -71,6 +71,6 @@ $(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/packag
 	@touch $@
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .venv-* tests/interop/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
+	rm -rf $(VENV) .venv-* tests/interop/node/node_modules benchmarks/images/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
 
 .PHONY: help demo test interop check fix bench bench-images contact-sheet samples versions install system peers clean

@@ -78,6 +78,7 @@ PICTURE_MODULES = (
         "engines/pillow",
         "engines/vips",
         "engines/wand",
+        "engines/webp",
     ),  # the first two for the types alone
 )
 # Too slow to load for `import fleet` and for commands that do not need them, or wanted in one place only.

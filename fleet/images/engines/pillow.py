@@ -20,12 +20,12 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    WebPImagePlugin,
 )
 
 from fleet.images.colour import eight_bits, see_through, srgb_profile, to_srgb
 from fleet.images.engines import REDUCING_GAP, Frame, Loaded, Reduction
 from fleet.images.engines.blame import blamed
+from fleet.images.engines.webp import WebPFile
 from fleet.images.geometry import Box, Size, stored_box, stored_size
 from fleet.images.limits import Limits, check
 from fleet.images.metadata import orientation
@@ -45,7 +45,7 @@ DECODERS: Final[dict[str, type[ImageFile.ImageFile]]] = {
     "jpeg": JpegFile,  # of several pictures in one file (MPO), the first
     "png": PngImagePlugin.PngImageFile,
     "gif": GifImagePlugin.GifImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
+    "webp": WebPFile,
     "avif": AvifImagePlugin.AvifImageFile,
     "tiff": TiffImagePlugin.TiffImageFile,  # of several pages, the first
 }
@@ -134,8 +134,8 @@ def metadata(data: Buffer, header: Header) -> tuple[bytes, bytes]:
 
 
 def decode_small(image: Image.Image, crop: Box, scaled: Size) -> Box:
-    """Have the JPEG decoder itself scale down, by a power of two, as far as the gap allows; where `crop` is then."""
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
+    """Have the decoder itself scale down as far as it can and the gap allows; where `crop` is then."""
+    if not isinstance(image, JpegFile | WebPFile):
         return crop
     wide, high = image.size
     scale = REDUCING_GAP * max(scaled.width / (crop.right - crop.left), scaled.height / (crop.bottom - crop.top))

@@ -25,7 +25,7 @@ ENGINES: Final = {
 ORDER: Final = {
     "jpeg": ("pillow", "vips"),
     "png": ("vips", "pillow"),
-    "webp": ("vips", "pillow"),
+    "webp": ("pillow", "vips"),
     "gif": ("pillow", "vips"),
     "avif": ("pillow",),
     "tiff": ("pillow",),
@@ -33,8 +33,8 @@ ORDER: Final = {
     "svg": ("vips",),
     "psd": ("wand",),
 }
-# Pixels of a source below which libvips' start costs more than its speed saves.
-WORTH_VIPS: Final = {"png": 500_000, "webp": 2_000_000}
+# Below this, libvips' start costs more than its speed saves.
+WORTH_VIPS_PX: Final = 500_000
 
 
 def engine_for(header: Header, wanted: str | None = None) -> Engine:
@@ -47,7 +47,7 @@ def engine_for(header: Header, wanted: str | None = None) -> Engine:
     if wanted:
         return _wanted(header.format, wanted)
     order = ORDER[header.format]
-    if header.width * header.height < WORTH_VIPS.get(header.format, 0):
+    if order[-1] == "pillow" and header.width * header.height < WORTH_VIPS_PX:
         order = ("pillow",)
     missing = []
     for name in order:

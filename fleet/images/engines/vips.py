@@ -46,7 +46,6 @@ CLASSES: Final = {
     "gif": "VipsForeignLoadNsgifSource",
     "svg": "VipsForeignLoadSvgSource",
 }
-SCALABLE: Final = {"webp", "svg"}
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 STRIP_ROWS: Final = 16
 # From here on an edge that is moved to the nearest pixel of the source moves by an eighth of the result's, at most.
@@ -102,6 +101,8 @@ class VipsSource:
         self._exif: bytes = _field(image, "exif-data", b"")
         self._profile: bytes | None = _field(image, "icc-profile-data", None)
         self.stored = Size(image.width, image.height)
+        # What is transparent in places is not scaled by WebP's decoder: it would bring hidden colours out.
+        self._scalable = header.format == "svg" or (header.format == "webp" and not image.hasalpha())
         self.orientation = orientation(self._exif)
         self.size = stored_size(self.stored, self.orientation)
 
@@ -137,7 +138,7 @@ class VipsSource:
         scale = REDUCING_GAP * max(scaled.width / (crop.right - crop.left), scaled.height / (crop.bottom - crop.top))
         if self._header.format == "jpeg" and scale <= 0.5:
             image = self._loaded(shrink=next(by for by in (8, 4, 2) if by * scale <= 1))
-        elif self._header.format in SCALABLE and scale < 1:
+        elif self._scalable and scale < 1:
             image = self._loaded(scale=scale)
         else:
             return self._loaded(), crop

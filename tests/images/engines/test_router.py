@@ -28,11 +28,10 @@ def test_an_engine_opens_what_the_router_thinks_it_does(name: str) -> None:
     assert {format for format, order in router.ORDER.items() if name in order} <= found.formats
 
 
-@pytest.mark.parametrize("format", ["png", "webp"])
-def test_libvips_gets_what_is_large_enough_to_be_worth_it(format: str) -> None:
+def test_libvips_gets_what_is_large_enough_to_be_worth_it() -> None:
     engine("vips")
-    assert router.engine_for(Header(format, 2000, 1500)).name == "vips"
-    assert router.engine_for(Header(format, 600, 450)).name == "pillow"
+    assert router.engine_for(Header("png", 1200, 900)).name == "vips"
+    assert router.engine_for(Header("png", 600, 450)).name == "pillow"
 
 
 @pytest.mark.parametrize("format", ["png", "webp", "jpeg", "gif", "avif"])
