@@ -234,6 +234,7 @@ def _facts(
 
     from fleet.images import placeholder
 
+    look = placeholder.small(image)
     return Facts(
         format=format,
         width=image.width,
@@ -241,8 +242,8 @@ def _facts(
         frames=frames,
         bytes=len(data),
         sha256=sha256(data).hexdigest(),
-        dominant_colour=placeholder.dominant_colour(image),
-        thumbhash=placeholder.thumbhash(image),
+        dominant_colour=placeholder.dominant_colour(look),
+        thumbhash=placeholder.thumbhash(look),
         source_format=header.format,
         source_width=original.width,
         source_height=original.height,

@@ -45,7 +45,7 @@ def dominant_colour(image: Image.Image) -> str:
 
 
 def small(image: Image.Image) -> Image.Image:
-    """As much of an image as is looked at."""
+    """As much of an image as is looked at; of that, all."""
     scale = min(1.0, LOOK_PX / max(image.size))
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     return image.resize(size, Image.Resampling.BOX) if size != image.size else image

