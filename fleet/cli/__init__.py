@@ -76,9 +76,14 @@ def _run_classic(name: str) -> int:
     return code
 
 
+def shown(text: str) -> str:
+    """As it may stand in a line: a file's name may have line breaks in it, a terminal's commands, half a letter."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def say(text: str) -> None:
     """A message to the person, in one line."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(shown(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def put(text: str) -> None:

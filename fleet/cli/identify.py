@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleet.cli import put
+from fleet.cli import put, shown
 
 if TYPE_CHECKING:
     from fleet.images.identify import Identity
@@ -58,5 +58,5 @@ def _line(file: str, found: Identity) -> str:
     if found.engine:
         facts.append(f"decoded by {found.engine}")
     facts.append(f"sha256 {found.sha256[:16]}...")
-    text = f"{file}: {', '.join(facts)}"
+    text = f"{shown(file)}: {', '.join(facts)}"
     return f"{text}\n  {found.why}" if found.why else text

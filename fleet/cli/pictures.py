@@ -44,7 +44,7 @@ class Destination:
             raise UsageError("-o - and --json would both write to stdout; use -o FILE")
         if (output is None) == (directory is None):
             raise UsageError("say where the result goes: -o FILE for one picture, or -d DIR for many")
-        if output is not None and Path(output).is_dir():
+        if output is not None and os.path.isdir(output):
             raise UsageError(f"{output} is a directory; use -d {output}, or name a file in it")
         self.output = output
         self.directory = directory
@@ -101,7 +101,7 @@ def make_directory(directory: Path) -> None:
 
 def _expanded(pattern: str) -> list[str]:
     """The files of a pattern that the shell left as it is; anything else is a name."""
-    if pattern == STDIO or Path(pattern).exists():
+    if pattern == STDIO or os.path.exists(pattern):  # unlike Path's, for any name
         return [pattern]
     if not MAGIC & set(pattern):
         return [pattern]

@@ -69,6 +69,8 @@ def sniff(data: Buffer, formats: Collection[str] = OPENED) -> Header:
             breaks off or contradicts itself.
     """
     format = format_of(data)
+    if format is None and b"IHDR" in bytes(data[:24]):
+        raise BadImage("corrupt", "the PNG's first bytes are damaged, as by a transfer as text; send the file as it is")
     if format is None or format not in formats:
         raise BadImage("unsupported", _what_else(bytes(data[:32]), format))
     try:

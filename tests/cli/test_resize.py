@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zlib
 from collections.abc import Callable
@@ -86,6 +87,34 @@ def test_a_device_or_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> No
     finally:
         os.close(reader)
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+NAMES = ["|touch x", "msl:x", "a.jpg[0-9999]", "two\nlines", "-o", "@list", "x" * 200, "caf\udce9"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name)[:20])
+def test_m07_a_name_never_reaches_a_decoder(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.png").write_bytes((SAMPLES / "kitten.png").read_bytes())
+    (tmp_path / f"{name}.txt").write_text("no picture")
+    made = fleet("resize", "--local", "-d", "out", "--size", "8x8", "--", f"{name}.png", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{name}.png"]
+    bad = fleet("resize", "--local", "-d", "out", "--", f"{name}.txt", cwd=tmp_path)
+    assert bad.returncode == 5
+    assert "this is text, not a picture" in complaint(bad)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_m07_names_that_cannot_be_are_a_clear_error() -> None:
+    done = fleet("resize", "--local", "x" * 4096, "-d", "out")
+    assert done.returncode == 2
+    assert "file name too long" in complaint(done)
+
+
+def test_m03_a_png_that_is_called_a_jpeg_is_decoded_as_what_it_is(resize: Resize, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes((SAMPLES / "kitten.png").read_bytes())
+    done = resize(tmp_path / "photo.jpg", "-o", tmp_path / "thumb.webp", "--json")
+    assert json.loads(done.stdout)["source_format"] == "png"
 
 
 def test_stdin_and_stdout(resize: Resize) -> None:

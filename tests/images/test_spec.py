@@ -74,6 +74,36 @@ def test_a_background_is_six_digits(value: object) -> None:
     assert "#rrggbb" in refused(background=value)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"width": 0, "height": 0},
+        {"width": -1},
+        {"width": float("nan")},
+        {"width": 10**9},
+        {"width": 10**6, "height": 1},
+        {"width": 20_000, "height": 20_000, "enlarge": True},
+        {"quality": 101},
+        {"blur": 1e9},
+        {"blur": float("nan")},
+        {"sharpen": float("inf")},
+        {"padding": 10**9},
+        {"rotate": float("nan")},
+        {"crop": [0, 0, -1, -1]},
+        {"crop": [0, 0, 2**63, 1]},
+        {"trim": 10**9},
+        {"max_bytes": -1},
+        {"format": "../x"},
+        {"filter": "lanczos9"},
+    ],
+    ids=brief,
+)
+def test_m50_senseless_options_are_refused_before_a_picture_is_looked_at(options: dict[str, Any]) -> None:
+    text = refused(**options)
+    assert len(text.splitlines()) == 1
+    assert len(text) < 1000
+
+
 @pytest.mark.parametrize("value", [1, 0, "yes", None])
 def test_enlarge_is_true_or_false(value: object) -> None:
     assert "true nor false" in refused(enlarge=value)

@@ -112,5 +112,19 @@ def test_a_classic_payload_that_is_refused(workload: bytes, words: str) -> None:
         called("shrink_image", workload)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1/x.jpg", "http://169.254.169.254/latest/meta-data/", "http://100.64.0.1/", "http://[::1]/"),
+        *("http://[::ffff:127.0.0.1]/", "http://[64:ff9b::7f00:1]/", "file:///etc/passwd", "gopher://127.0.0.1/x"),
+    ],
+)
+def test_m48_m49_no_address_is_fetched_from_because_a_client_named_it(url: str) -> None:
+    with pytest.raises(BadImage, match="this is text, not a picture"):
+        called("resize", url.encode())
+    with pytest.raises(BadSpec, match="no file is read because a client named it"):
+        called("shrink_image", serialized(url.encode()))
+
+
 def test_a_spec_of_the_library_is_the_one_on_the_wire() -> None:
     assert envelope.specs_of({"sizes": {"a": Spec(9, 9).to_mapping()}}, {}) == {"a": Spec(9, 9)}

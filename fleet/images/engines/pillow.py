@@ -40,6 +40,21 @@ class JpegFile(JpegImagePlugin.JpegImageFile):
         pass
 
 
+class PngStream(PngImagePlugin.PngStream):
+    """A colour profile that unpacks to more than any has is left out, and does not spoil the picture."""
+
+    def chunk_iCCP(self, pos: int, length: int) -> bytes:
+        try:
+            return super().chunk_iCCP(pos, length)
+        except ValueError:
+            assert self.fp is not None
+            self.fp.seek(pos)
+            return bytes(self.fp.read(length))
+
+
+PngImagePlugin.PngStream = PngStream  # type: ignore[misc]  # it is looked up there, and nowhere to be given
+
+
 # Asked directly, without the search through all formats of Image.open: nothing else of Pillow meets the bytes.
 DECODERS: Final[dict[str, type[ImageFile.ImageFile]]] = {
     "jpeg": JpegFile,  # of several pictures in one file (MPO), the first

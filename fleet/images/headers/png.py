@@ -21,6 +21,8 @@ def read(data: Buffer) -> Header:
         size, kind = unpack_from(">I4s", data, at)
         if kind == b"acTL":
             frames = max(1, unpack_from(">I", data, at + 8)[0])
+        if kind == b"IHDR":
+            raise BadImage("corrupt", "the PNG has a second header, which may contradict the first")
         if kind in (b"acTL", b"IDAT", b"IEND"):
             break
         at += size + 12
