@@ -1,4 +1,4 @@
-"""What the settings files say: presets, watermarks, the limits of pictures, the job servers.
+"""What the settings files say: presets, watermarks, the limits of pictures, the job servers, how runners are contained.
 
 Of one setting the first of these counts: a flag, `FLEET_*` in the environment (both are the commands' business),
 `./fleet.toml` or `[tool.fleet]` of `./pyproject.toml`, `$XDG_CONFIG_HOME/fleet/config.toml`, `/etc/fleet/fleet.toml`.
@@ -21,12 +21,13 @@ from fleet.errors import FleetError, UsageError
 from fleet.images import Spec
 from fleet.images.options import did_you_mean
 from fleet.images.sniff import FORMATS
-from fleet.settings import parse_servers
+from fleet.settings import Containment, parse_servers
 
 if TYPE_CHECKING:
     from fleet.images import Limits
 
 SYSTEM: Final = Path("/etc/fleet/fleet.toml")
+CONTAINED: Final = ("isolation", "sandbox", "user")  # what [pool] may say
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a preset or a watermark
 
 
@@ -38,6 +39,7 @@ class Config:
     presets: Mapping[str, Spec] = field(default_factory=dict)
     watermarks: Mapping[str, Path] = field(default_factory=dict)  # a path is relative to the file that has it
     images: Mapping[str, Any] = field(default_factory=dict)  # fields of `Limits`
+    pool: Mapping[str, str] = field(default_factory=dict)  # fields of `Containment`
 
     def over(self, other: Config) -> Config:
         """These settings, and where they are silent those of another."""
@@ -46,6 +48,7 @@ class Config:
             {**other.presets, **self.presets},
             {**other.watermarks, **self.watermarks},
             {**other.images, **self.images},
+            {**other.pool, **self.pool},
         )
 
     @property
@@ -53,6 +56,11 @@ class Config:
         from fleet.images import Limits
 
         return Limits(**self.images)
+
+    def containment(self, **flags: str | None) -> Containment:
+        """How runners are contained, by the flags that are given and else by the settings. Raises UsageError."""
+        given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+        return Containment(**{**self.pool, **given})
 
     def marks(self) -> dict[str, bytes]:
         """The watermarks' bytes, by name. Raises UsageError."""
@@ -153,6 +161,22 @@ def _images(path: Path, key: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def _pool(path: Path, key: str, value: Any) -> dict[str, str]:
+    for name, word in _table(path, key, value).items():
+        if name not in CONTAINED:
+            raise UsageError(
+                f"{path}: {key}: there is no setting {name!r}{did_you_mean(name, CONTAINED)}; "
+                f"there are {', '.join(CONTAINED)}"
+            )
+        if not isinstance(word, str):
+            raise UsageError(f"{path}: {key}.{name} is {word!r}; it must be a word")
+    try:
+        Containment(**value)
+    except UsageError as error:
+        raise UsageError(f"{path}: {key}: {error}") from error
+    return dict(value)
+
+
 def _check_formats(path: Path, key: str, value: Any) -> None:
     if not isinstance(value, list) or not all(name in FORMATS for name in value):
         raise UsageError(f"{path}: {key}.formats: {value!r} is no list of formats; there are {', '.join(FORMATS)}")
@@ -188,4 +212,5 @@ _KEYS: Final[dict[str, Callable[[Path, str, Any], Any]]] = {
     "presets": _presets,
     "watermarks": _watermarks,
     "images": _images,
+    "pool": _pool,
 }

@@ -9,6 +9,7 @@ import pytest
 from fleet.config import Config, load
 from fleet.errors import UsageError
 from fleet.images import Spec
+from fleet.settings import Containment
 from tests.images.builders import small
 
 AVATAR = '[presets.avatar]\nwidth = 64\nheight = 64\nfit = "cover"\nformat = "webp"\n'
@@ -92,3 +93,26 @@ def test_formats_that_are_not_opened_otherwise_are_named_in_the_settings(tmp_pat
     (tmp_path / "fleet.toml").write_text("[images]\nformats = ['jpeg', 'tiff']\n")
     found = load({"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path, tmp_path / "none")
     assert found.limits.formats == {"jpeg", "tiff"}
+
+
+def test_how_runners_are_contained_is_said_by_flags_and_else_by_the_settings(tmp_path: Path) -> None:
+    put(tmp_path / "project" / "fleet.toml", '[pool]\nisolation = "slot"\nuser = "daemon"\n')
+    found = loaded(tmp_path)
+    assert found.containment() == Containment(isolation="slot", user="daemon")
+    assert found.containment(isolation="job", sandbox="required", user=None) == Containment("required", "daemon", "job")
+    with pytest.raises(UsageError, match="isolation none has no sandbox, and the sandbox is required"):
+        found.containment(isolation="none", sandbox="required")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('isolation = "cell"', "isolation is 'cell'; it may be job, slot, none"),
+        ("isolation = 1", "pool.isolation is 1; it must be a word"),
+        ('isolatoin = "job"', "there is no setting 'isolatoin' .did you mean isolation.?"),
+    ],
+)
+def test_a_pool_that_cannot_be_is_refused_with_the_file_and_the_key(tmp_path: Path, text: str, complaint: str) -> None:
+    put(tmp_path / "project" / "fleet.toml", f"[pool]\n{text}\n")
+    with pytest.raises(UsageError, match=f"fleet.toml: pool.*{complaint}|fleet.toml: {complaint}"):
+        loaded(tmp_path)

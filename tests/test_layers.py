@@ -57,6 +57,7 @@ PURE = [
     "workers/channel.py",
     "workers/conversation.py",
     "workers/denials.py",
+    "workers/environment.py",
     "workers/late.py",
     "workers/sandbox/bpf.py",
     "workers/sandbox/syscalls.py",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fleet.cli import put
+from fleet.settings import Containment
 from fleet.version import __version__
 
 
@@ -18,7 +19,8 @@ def doctor(
     """Show which formats, engines and layers of the sandbox work here, and why others do not.
 
     Exits with 1 if something is broken: an engine that is installed and cannot be used, a format that the settings
-    ask for and nothing opens, a kernel without a layer of the sandbox. What is merely not installed is no fault.
+    ask for and nothing opens, a kernel without a layer of the sandbox. What is merely not installed is no fault, nor
+    what the settings turn off, which is said all the same.
     """
     from fleet import config
 
@@ -30,7 +32,7 @@ def doctor(
         "kernel": platform.release(),
         "engines": list(engines.values()),
         "formats": _formats(engines, settings.limits.formats, frozenset(settings.images.get("formats", ()))),
-        "sandbox": _sandbox(),
+        "sandbox": [_isolation(settings.containment()), *_sandbox()],
     }
     if as_json:
         put(json.dumps(report, indent=2))
@@ -81,6 +83,24 @@ def _formats(engines: dict[str, Part], allowed: frozenset[str], asked: frozenset
     return [*found, {"name": "pdf", "state": "off", "detail": never}]
 
 
+def _isolation(containment: Containment) -> Part:
+    """What the settings make of it; a pool's flags may say otherwise."""
+    if containment.isolation == "none":
+        return {
+            "name": "isolation",
+            "state": "off",
+            "detail": "NONE: whoever sends a picture is trusted like this user",
+        }
+    if not containment.contained:
+        return {
+            "name": "isolation",
+            "state": "off",
+            "detail": "sandbox is off: a hostile picture has this user's rights",
+        }
+    per = "each job" if containment.isolation == "job" else "many jobs: a hostile picture sees those after it"
+    return {"name": "isolation", "state": "works", "detail": f"a process for {per}"}
+
+
 def _sandbox() -> list[Part]:
     from fleet.workers import sandbox
 
@@ -95,4 +115,4 @@ def _print(report: dict[str, Any]) -> None:
     for title in ("engines", "formats", "sandbox"):
         put(title)
         for part in report[title]:
-            put(f"  {part['name']:<8} {part['state']:<8} {part['detail']}")
+            put(f"  {part['name']:<9} {part['state']:<8} {part['detail']}")

@@ -49,12 +49,27 @@ Cache = Annotated[
     ),
 ]
 Sandbox = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="required|preferred|off",
         help="Lock runners in: refuse to start if not all of it is to be had, say so loudly, or do without.",
+        show_default="preferred",
     ),
 ]
 User = Annotated[
-    str, typer.Option("--user", metavar="NAME", help="Where root starts the pool: whose rights its runners have.")
+    str | None,
+    typer.Option(
+        "--user",
+        metavar="NAME",
+        help="Where root starts the pool: whose rights its runners have.",
+        show_default="nobody",
+    ),
+]
+Isolation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="job|slot|none",
+        help="A process for each job, one for many, or one for many without a sandbox, for trusted pictures.",
+        show_default="job",
+    ),
 ]

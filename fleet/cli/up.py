@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fleet.cli import options
-from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, Containment, FunctionPolicy, PoolLimits
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, FunctionPolicy, PoolLimits
 
 FLEET = (sys.executable, "-P", "-m", "fleet")  # this very installation, whatever PATH and the directory hold
 SERVER_STOP_S = 5.0  # it only says goodbye
@@ -23,8 +23,9 @@ def up(
     listen: options.Listen = DEFAULT_HOST,
     port: options.Port = DEFAULT_PORT,
     deadline: options.Deadline = PoolLimits.deadline_s,
-    sandbox: options.Sandbox = Containment.sandbox,
-    user: options.User = Containment.user,
+    isolation: options.Isolation = None,
+    sandbox: options.Sandbox = None,
+    user: options.User = None,
     protocol: options.Protocols = None,
     http_port: options.HttpPort = None,
     store: options.Store = None,
@@ -38,6 +39,7 @@ def up(
     SIGTERM lets running jobs finish and ends it; a second one ends it at once. Background jobs are kept on disk, and
     their results for a while, unless --store or --port 0 says otherwise.
     """
+    from fleet import config
     from fleet.cli.keeping import default_store, policies
     from fleet.jobserver.gateways import listen_at
     from fleet.supervisor import Part, Supervisor
@@ -53,7 +55,8 @@ def up(
         ready="listening ",
         stop_s=SERVER_STOP_S,
     )
-    Containment(sandbox, user)  # a word that it may not be is told before anything starts
+    contained = {"isolation": isolation, "sandbox": sandbox, "user": user}
+    config.load().containment(**contained)  # a word that it may not be is told before anything starts
     pool = Part(
         "pool",
         (
@@ -65,7 +68,7 @@ def up(
             f"{deadline:g}",
             "--servers",
             "{server}",
-            *("--sandbox", sandbox, "--user", user),
+            *(word for name, value in contained.items() if value for word in (f"--{name}", value)),
         ),
         ready="ready ",
         needs=("server",),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fleet.cli import options
-from fleet.settings import Containment, PoolLimits
+from fleet.settings import PoolLimits
 
 
 def worker(
@@ -18,8 +18,9 @@ def worker(
     ] = os.cpu_count() or 1,
     servers: options.Servers = None,
     deadline: options.Deadline = PoolLimits.deadline_s,
-    sandbox: options.Sandbox = Containment.sandbox,
-    user: options.User = Containment.user,
+    isolation: options.Isolation = None,
+    sandbox: options.Sandbox = None,
+    user: options.User = None,
 ) -> None:
     """Run a pool of image workers in the foreground: `resize`, `thumbnails`, and `thumb.NAME` for each preset.
 
@@ -38,6 +39,6 @@ def worker(
         settings.images,
     )
     addresses = parse_servers(servers or settings.servers)
-    contained = Containment(sandbox, user)
+    contained = settings.containment(isolation=isolation, sandbox=sandbox, user=user)
     limits = PoolLimits(deadline_s=deadline)
     sys.exit(run_pool(addresses, workers, functions=pictures, limits=limits, containment=contained))

@@ -17,16 +17,15 @@ from typing import Any, Final
 from fleet.backoff import Backoff
 from fleet.linux import oom_kills
 from fleet.settings import Containment, PoolLimits
+from fleet.workers.chatter import Chatter
 from fleet.workers.death import Death, of_status
+from fleet.workers.environment import for_runners
 from fleet.workers.keeper import Ended
 from fleet.workers.kit import Kit
 from fleet.workers.zygote import MESSAGE_BYTES
 
 RESTART: Final = Backoff(first_s=0.1, cap_s=10.0)
 KILL_S: Final = 2.0  # for the zygote to report a runner it was told to kill; else it is stuck, and killed itself
-# One thread for each library that would take more, few heaps, and freed memory kept: a runner is one of many.
-ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "268435456"}
-
 ZYGOTE: Final = (sys.executable, "-P", "-m", "fleet.workers.zygote")
 
 
@@ -36,6 +35,7 @@ class Launcher:
     Args:
         kit: the functions that the runners have.
         on_change: called when `ready` has changed.
+        say: called with each line that runners write.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Launcher:
         limits: PoolLimits,
         containment: Containment,
         on_change: Callable[[], None],
+        say: Callable[[str], None],
     ) -> None:
         self.ready = False
         self.many = containment.isolation != "job"
@@ -57,6 +58,8 @@ class Launcher:
                 "path": sys.path,
             }
         )
+        self._environment = for_runners(os.environ, containment.environment)
+        self._chatter = Chatter(say)
         self._oom_kills = oom_kills()
         self._on_change = on_change
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,10 +79,11 @@ class Launcher:
             self._process = subprocess.Popen(
                 [*ZYGOTE, str(theirs.fileno()), str(os.getpid()), self._config],
                 stdin=subprocess.DEVNULL,
-                stdout=2,  # what a function prints is a message, never the pool's own output
+                stdout=self._chatter.writer,  # what a function prints is a message, never the pool's own output
+                stderr=self._chatter.writer,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                env={**ENVIRONMENT, **os.environ},
+                env=self._environment,
             )
         ours.setblocking(False)
         self._control = ours
@@ -172,3 +176,4 @@ class Launcher:
         self._closed = True
         self._runners.clear()
         self._drop_zygote()
+        self._chatter.close()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fleet.errors import UsageError
+from fleet.lines import Output
 from fleet.settings import Address, Containment, PoolLimits
 from fleet.workers.denials import Denials
 from fleet.workers.functions import kit as pictures
@@ -41,7 +42,7 @@ class Pool:
         self._containment = containment
         self._changed = asyncio.Event()
         self._asked = 0  # how often a signal asked to stop
-        self._launcher = Launcher(kit, limits, containment, self._change)
+        self._launcher = Launcher(kit, limits, containment, self._change, Output(sys.stderr).line)
         host = socket.gethostname()
         denials, late = Denials(), Late(limits.late_bytes, round(limits.late_s * 1e9))
         self.slots = [

@@ -164,6 +164,7 @@ def _serve(control: socket.socket, kit: Kit, limits: PoolLimits, containment: Co
     gc.collect()
     gc.disable()
     gc.freeze()
+    os.chdir("/")
     adopt_orphans(True)
     Zygote(control, functions, terms(limits, containment, sandbox, address_space())).serve()
 

@@ -42,7 +42,7 @@ def test_doctor_tells_what_works_and_why_the_rest_does_not() -> None:
     assert all(formats[name]["state"] == "works" for name in ("jpeg", "png", "webp", "gif", "avif"))
     assert all(formats[name]["state"] == "off" for name in ("psd", "tiff", "svg", "pdf"))
     assert "the settings" in formats["psd"]["detail"]
-    assert {part["name"] for part in report["sandbox"]} == {"files", "calls"}
+    assert {part["name"] for part in report["sandbox"]} == {"isolation", "files", "calls"}
     assert "Pillow" in fleet("doctor").stdout.decode()
 
 

@@ -46,6 +46,16 @@ def rolls_dice(workload: memoryview) -> bytes:
     return b"%d" % random.getrandbits(64)
 
 
+def own_number(workload: memoryview) -> bytes:
+    return b"%d" % os.getpid()
+
+
+def grows(workload: memoryview) -> bytes:
+    held = bytearray(200 << 20)
+    held[::4096] = bytes(len(held[::4096]))
+    return b"grew"
+
+
 def raises(workload: memoryview) -> bytes:
     raise ValueError("no such\nthing")
 
@@ -199,6 +209,26 @@ def who(workload: memoryview) -> bytes:
 
 def aborts(workload: memoryview) -> bytes:
     os.abort()
+
+
+def shouts(workload: memoryview) -> bytes:
+    """Ten megabytes to standard error, and a terminal's commands."""
+    os.write(2, b"\x1b[2Jfleet worker: all is well\n")
+    for _ in range(10_000):
+        os.write(2, b"x" * 1023 + b"\n")
+    return b"shouted"
+
+
+def environment(workload: memoryview) -> bytes:
+    """All of it, as Python sees it and as it lies in memory."""
+    pointer = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
+    entries = ctypes.cast(pointer, ctypes.POINTER(ctypes.c_char_p))
+    found = [f"{name}={value}".encode() for name, value in os.environ.items()]
+    at = 0
+    while (entry := entries[at]) is not None:
+        found.append(entry)
+        at += 1
+    return b"\n".join(found)
 
 
 def prints(workload: memoryview) -> bytes:

@@ -1,6 +1,6 @@
 """A pool of the functions in `hostile`, as a process:
 
-python -m tests.workers.pool SERVER SLOTS [sandbox=WORD] [LIMIT=VALUE...]
+python -m tests.workers.pool SERVER SLOTS [sandbox=WORD] [isolation=WORD] [LIMIT=VALUE...]
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from tests.workers.hostile import FUNCTIONS
 
 server, slots, *limits = sys.argv[1:]
 numbers: dict[str, Any] = {}
-sandbox = Containment.sandbox
+words: dict[str, Any] = {}
 for word in limits:
     name, _, value = word.partition("=")
-    if name == "sandbox":
-        sandbox = value
+    if name in ("sandbox", "isolation"):
+        words[name] = value
         continue
     numbers[name] = float(value) if name.endswith("_s") else int(value)
 sys.exit(
@@ -27,6 +27,6 @@ sys.exit(
         int(slots),
         functions=FUNCTIONS,
         limits=PoolLimits(**numbers),
-        containment=Containment(sandbox),
+        containment=Containment(**words),
     )
 )

@@ -253,7 +253,70 @@ def test_what_a_function_prints_is_not_the_pools_output(start_pool: StartPool, c
         assert client.run("prints") == b"printed"
     pool.stop()
     assert pool.out.rest() == []
-    assert "hello from a runner" in pool.err.rest()
+    assert "runner: hello from a runner" in pool.err.rest()
+
+
+def test_f33_a_flood_on_stderr_stops_nobody_and_is_not_passed_on(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1)
+    with client:
+        for _ in range(3):
+            assert client.run("shouts") == b"shouted"
+    assert pool.stop() == 0
+    lines = pool.err.rest()
+    assert sum(map(len, lines)) < 100_000
+    assert lines[0] == "runner: ?[2Jfleet worker: all is well"
+    assert "runner: ... writes more than is shown" in lines
+
+
+def test_a_pools_secrets_are_not_in_its_runners(spawn: Callable[..., Program], server: Address, client: Client) -> None:
+    secret = {"DATABASE_URL": "postgres://secret", "AWS_SECRET_ACCESS_KEY": "secret", "LC_TIME": "C"}
+    pool = spawn(FLEET[0], "-m", "tests.workers.pool", str(server), "1", "sandbox=off", env=secret)
+    assert pool.out.line().startswith("ready")
+    with client:
+        found = client.run("environment").decode()
+    assert "secret" not in found
+    assert "LC_TIME=C" in found
+    zygote = zygote_of(pool)
+    for pid in (zygote, *descendants(zygote)):
+        assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def test_a_runner_for_many_jobs_is_replaced_after_one_that_went_wrong(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1, "isolation=slot", "runner_jobs=4", "deadline_s=1")
+    with client:
+
+        def runner_after(function: str, workload: bytes = b"abc") -> bytes:
+            try:
+                client.run(function, workload)
+            except JobFailed:
+                pass
+            return client.run("own_number")
+
+        first = client.run("own_number")
+        assert runner_after("reverse") == first
+        assert runner_after("reverse") != first, "it has done its four"
+        for function in ("raises", "segfault", "aborts", "exits_without_a_verdict", "hangs_with_the_gil"):
+            before = client.run("own_number")
+            assert runner_after(function) != before, function
+        assert client.run("who") == client.run("who")
+    assert any("isolation is by SLOT" in line for line in (pool.err.line(),))
+
+
+def test_a_runner_for_many_jobs_is_replaced_when_it_grew(start_pool: StartPool, client: Client) -> None:
+    start_pool(1, "isolation=slot", f"runner_bytes={100 << 20}")
+    with client:
+        first = client.run("own_number")
+        assert client.run("grows") == b"grew"
+        assert client.run("own_number") != first
+
+
+def test_without_isolation_there_is_no_sandbox_and_that_is_said(start_pool: StartPool, client: Client) -> None:
+    pool = start_pool(1, "isolation=none")
+    assert "isolation is NONE" in pool.err.line()
+    with client:
+        assert client.run("who") == b"%d %d" % (os.geteuid(), os.getegid())
+        assert client.run("opens_a_file")
+        assert client.run("own_number") == client.run("own_number")
 
 
 def test_slots_run_side_by_side(start_pool: StartPool, client: Client) -> None:

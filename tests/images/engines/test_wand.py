@@ -128,3 +128,10 @@ def test_limits_hold_for_photoshop_files_too() -> None:
     engine("wand")
     data = psd(Image.new("RGB", (40, 30)))
     assert verdict(lambda: render(data, limits=Limits(formats=frozenset({"psd"}), pixels=1000))) == "too-large"
+
+
+def test_its_clock_which_begins_in_the_zygote_stops_nobody() -> None:
+    engine("wand")
+    from wand.resource import limits
+
+    assert limits["time"] > 10**9
