@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Any, Final, Literal
 
@@ -36,7 +36,8 @@ from fleet.settings import Address
 State = Literal["waiting", "queued", "running", "completed", "failed", "dead", "cancelled", "expired"]
 Change = Literal["cancel", "retry", "purge"]
 
-_CHANGES: Final = {"cancel": (kept.JOBS, "cancelled"), "retry": (kept.DEAD, "retried"), "purge": (kept.DEAD, "purged")}
+# Which function changes jobs so, and how it is called when it is done.
+CHANGES: Final = {"cancel": (kept.JOBS, "cancelled"), "retry": (kept.DEAD, "retried"), "purge": (kept.DEAD, "purged")}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class JobInfo:
         known = {field.name: told[field.name] for field in fields(cls) if field.name in told}
         known |= {name: tuple(known.get(name, ())) for name in ("progress", "errors")}
         return cls(**{**known, "server": server, "progress": known["progress"] or (0, 0)})
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As it may stand in JSON."""
+        return {**asdict(self), "server": str(self.server)}
 
 
 class KeptJob:
@@ -120,7 +125,8 @@ class KeptJob:
 
     def cancel(self, timeout: float | None = None) -> bool:
         """End the job unless it has ended; returns whether it had not. Raises as `status` does."""
-        return change(self._client, "cancel", [self.status(timeout)], timeout) > 0
+        info = self.status(timeout)
+        return change(self._client, info.server, "cancel", [info.handle], timeout) > 0
 
     def _end_of(self, failure: JobFailed) -> FleetError:
         """The error that says how a job ended that did not end well."""
@@ -180,17 +186,15 @@ def listed(
             return
 
 
-def change(client: KeptCalls, what: Change, jobs: Iterable[JobInfo], timeout: float | None = None) -> int:
-    """Cancel, retry or purge jobs at their servers; returns how many there were. `timeout` is for each thousand."""
-    handles: dict[Address, list[str]] = {}
-    for job in jobs:
-        handles.setdefault(job.server, []).append(job.handle)
-    function, counted = _CHANGES[what]
+def change(
+    client: KeptCalls, server: Address, what: Change, handles: Iterable[str], timeout: float | None = None
+) -> int:
+    """Cancel, retry or purge jobs at one server; returns how many there were. `timeout` is for each thousand."""
+    function, counted = CHANGES[what]
+    rest = iter(handles)
     changed = 0
-    for server, all_of_it in handles.items():
-        rest = iter(all_of_it)
-        while some := list(islice(rest, kept.AT_ONCE_MOST)):
-            changed += _answer(client, server, function, {"do": what, "handles": some}, timeout)[counted]
+    while some := list(islice(rest, kept.AT_ONCE_MOST)):
+        changed += _answer(client, server, function, {"do": what, "handles": some}, timeout)[counted]
     return changed
 
 

@@ -247,7 +247,7 @@ class DurableBroker(AskedBroker):
             if isinstance(verdict, Entry):
                 self._try_again(job, kept, verdict, now)
                 return True
-            kept.entry = with_error(kept.entry, error)
+            kept.entry = replace(with_error(kept.entry, error), failures=kept.entry.failures + 1)
             self._close(job, kept, verdict, bytes(data), now)
             self._end(job, verdict, now)
             self._tell(job, kind, data)
@@ -290,7 +290,8 @@ class DurableBroker(AskedBroker):
             self._ask(stores.Amend(verdict), ignore)
             self._put_back(job, now)
         else:
-            self._poison(job, kept, f"{kept.entry.deaths + 1} workers died with it", now)
+            kept.entry = replace(kept.entry, deaths=kept.entry.deaths + 1)
+            self._poison(job, kept, f"{kept.entry.deaths} workers died with it", now)
 
     def _forgive(self, handle: bytes) -> None:
         job = self.jobs.get(handle)
