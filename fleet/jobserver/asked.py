@@ -25,7 +25,7 @@ CHANGING: Final = frozenset({"cancel", "retry", "purge"})
 class AskedBroker(WindowBroker):
     """A broker with a store that answers for what it keeps. The arguments are those of `WindowBroker`."""
 
-    def _answer(self, peer: Peer, name: bytes, workload: Data, background: bool, now: int) -> Job:
+    def _answer(self, peer: Peer, name: bytes, unique: bytes, workload: Data, background: bool, now: int) -> Job:
         """Answer a submit of one of the server's own functions; raises Refusal."""
         if background:
             raise Refusal(b"INVALID_ARGUMENT", b"%s is answered at once; submit it in the foreground" % name)
@@ -38,9 +38,13 @@ class AskedBroker(WindowBroker):
             raise senseless("do is one of " + ", ".join(what for function, what in _DO if function == name.decode()))
         if what in CHANGING and not peer.admin:
             raise Refusal(b"PERMISSION_DENIED", f"{what} is taken from this machine only".encode())
-        question = Question(peer, name, self._new_handle().rpartition(b":")[2], request)
+        question = Question(peer, name, self._number(), request)
         do(self, question, now)
         return question.job
+
+    def _number(self) -> bytes:
+        """What tells one question from another."""
+        return self._new_handle().rpartition(b":")[2]
 
     # -- results ----------------------------------------------------------------------------------------------
 
@@ -122,8 +126,7 @@ class AskedBroker(WindowBroker):
             elif job is not None:
                 question.answer(self._describe(likeness(job), now))
             elif found is None:
-                refusal = self._unknown(handle or b"")
-                question.refuse(refusal.code.decode(), refusal.text.decode())
+                question.refuse(self._unknown(handle or b""))
             elif found.end is End.DEAD:
                 self._show_listed(question, found.handle, dead=True, result=found)
             else:
@@ -172,7 +175,7 @@ class AskedBroker(WindowBroker):
     def _retry(self, question: Question, now: int) -> None:
         def revived(entries: list[Entry] | Refused, now: int) -> None:
             if isinstance(entries, Refused):
-                question.refuse("QUEUE_ERROR", entries.reason)
+                question.refuse(Refusal(b"QUEUE_ERROR", entries.reason.encode()))
                 return
             for entry in entries:
                 self._count(entry, 1)

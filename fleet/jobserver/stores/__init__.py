@@ -196,6 +196,18 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Expire:
+    """End jobs that are not claimed and whose `expires` is not after `now` as EXPIRED, keeping that until `keep_until`.
+
+    Answer: their Entries.
+    """
+
+    now: int
+    keep_until: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListJobs:
     """Live jobs, or those in the dead letter, in their order. Answer: a list of Listed, without the workloads."""
 
@@ -243,7 +255,7 @@ class Sweep:
     result_bytes: int
 
 
-Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel) | (
+Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel | Expire) | (
     Look | LookKey | LookNamed | LookUnique | ListJobs | Revive | Purge | Sweep
 )
 
