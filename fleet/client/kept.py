@@ -30,7 +30,7 @@ from fleet.errors import (
     ServerRefused,
     UsageError,
 )
-from fleet.protocol import kept
+from fleet.protocol import Data, kept
 from fleet.settings import Address
 
 State = Literal["waiting", "queued", "running", "completed", "failed", "dead", "cancelled", "expired"]
@@ -212,12 +212,31 @@ def asked(client: KeptCalls, server: Address, function: str, workload: bytes, de
         ServerRefused: see its code.
         NoServer, Deadline: it does not answer.
     """
-    task: Task = client._submit(Task, function, (workload,), None, "normal", False, _left(deadline), server)
-    ours = workload.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:"
-    if task.handle and task.handle.startswith(ours):
-        return task
-    task.given_up = True
-    raise NoStore(kept.NO_STORE, f"{server} is a job server of another kind, which keeps no results")
+    task: Task = client._submit(Task, function, (workload,), None, "normal", False, _left(deadline), server=server)
+    _check(task, workload.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:")
+    return task
+
+
+def submit_on_terms(
+    client: KeptCalls, order: dict[str, Any], data: Data, unique: str | bytes | None, timeout: float | None
+) -> Task:
+    """Submit a background job of which more is to be said than a packet can hold. Raises as `Client.submit` does."""
+    deadline = client._deadline(timeout)
+    workload = (json.dumps(order).encode() + b"\n", data)
+    task: Task = client._submit(Task, kept.SUBMIT, workload, unique, "normal", False, timeout)
+    _check(task, f"{kept.SUBMIT}:")
+    handle = task.result(_left(deadline))
+    submitted = Task(order["function"].encode(), (), task.unique, order["priority"], True)
+    submitted._client, submitted._pid, submitted.server = task._client, task._pid, task.server
+    submitted.created(handle)
+    return submitted
+
+
+def _check(task: Task, handle: str) -> None:
+    """A question was taken as one, and not as a job. The handles of its answers begin with `handle`."""
+    if not (task.handle and task.handle.startswith(handle)):
+        task.given_up = True
+        raise NoStore(kept.NO_STORE, f"{task.server} is a job server of another kind, which keeps no jobs")
 
 
 def _left(deadline: float) -> float:

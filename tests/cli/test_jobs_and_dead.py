@@ -100,6 +100,18 @@ def test_nothing_is_changed_unless_it_was_chosen(keeper: Address, command: list[
     assert (done.returncode, "'soon' is no span of time" in complaint(done)) == (2, True)
 
 
+def test_a_job_is_run_later_for_so_long_and_so_often(keeper: Address) -> None:
+    terms = ["--delay", "1h", "--ttl", "10m", "--attempts", "3"]
+    handle = fleet("run", "-b", "-f", "f", *terms, "x", server=keeper).stdout.decode().strip()
+    shown = json.loads(fleet("jobs", "show", handle, "--json", server=keeper).stdout)
+    assert (shown["state"], shown["attempts"], shown["expires"] - shown["run_at"]) == ("waiting", 3, 600)
+    assert abs(shown["run_at"] - 3600 - time.time()) < LIMIT_S
+    assert fleet("run", "-b", "-f", "f", "--at", "2999-01-01", "x", server=keeper).returncode == 0
+    assert fleet("run", "-b", "-f", "f", "--at", "2999-01-01", "--delay", "1", "x", server=keeper).returncode == 2
+    done = fleet("run", "-f", "f", "--ttl", "5", "x", server=keeper)
+    assert (done.returncode, "background" in complaint(done)) == (2, True)
+
+
 # -- the dead letter --------------------------------------------------------------------------------------------
 
 
