@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
 
 from fleet.cli import listing, options
-from fleet.cli.jobs import show
 
 HELP: Final = "The dead letter, for jobs that failed at every attempt: list, show, retry, purge."
 
@@ -24,6 +26,25 @@ def list_(
     """
     choice = listing.Choice("dead", function=function, older=older, limit=limit)
     listing.show_all(choice, servers, timeout, as_json)
+
+
+def show(
+    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="The job.", show_default=False)],
+    workload: Annotated[
+        Path | None,
+        typer.Option("--workload", "-w", metavar="FILE", help="Write what the job was given to this file, too."),
+    ] = None,
+    as_json: options.Json = False,
+    servers: options.Servers = None,
+    timeout: options.Timeout = 10.0,
+) -> None:
+    """Show all that is known of a dead job, with the error of each attempt.
+
+    Exits with 7 if there never was such a job. --workload is only taken from the job server's own machine.
+    """
+    listing.show_one(handle, None, None, servers, timeout, as_json)
+    if workload:
+        listing.save_workload(handle, workload, servers, timeout)
 
 
 def retry(

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
 from fleet.cli import put, say
+from fleet.cli.files import write
 from fleet.errors import FleetError, NoSuchJob, UsageError
 
 if TYPE_CHECKING:
@@ -137,6 +139,14 @@ def show_one(
                 put(f"error {number:<4} {error}")
         elif value not in ("", 0, (0, 0)):
             put(f"{name:<10} {_readable(name, value)}")
+
+
+def save_workload(handle: str, file: Path, servers: str | None, timeout: float) -> None:
+    """Write what a dead job was given."""
+    from fleet.client import Client
+
+    with Client(servers, timeout=timeout) as client:
+        write(file, client.job(handle).workload())
 
 
 def change_all(what: Change, choice: Choice, servers: str | None, timeout: float, as_json: bool) -> None:

@@ -100,6 +100,7 @@ class Client(PictureCalls, KeptCalls):
         self.servers = parse_servers(servers)
         self.timeout_s = timeout
         self.limits = limits or ServerLimits()
+        self._homes: dict[str, Address] = {}  # servers of kept jobs, by what their handles begin with
         self._begin()
 
     def _begin(self) -> None:

@@ -95,6 +95,7 @@ class KeptCalls:
     servers: tuple[Address, ...]
 
     _submit: Callable[..., Any]  # as `PictureCalls` has it
+    _homes: dict[str, Address]
     _deadline: Callable[[float | None], float]  # seconds, monotonic
 
     def _submit_on_terms(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Any, Final, Literal
@@ -128,6 +128,13 @@ class KeptJob:
         info = self.status(timeout)
         return change(self._client, info.server, "cancel", [info.handle], timeout) > 0
 
+    def workload(self, timeout: float | None = None) -> bytes:
+        """What a job in the dead letter was given. Raises as `status` does, and ServerRefused if it is not there."""
+        deadline = self._client._deadline(timeout)
+        server = self.status(timeout).server
+        request = json.dumps({"do": "workload", "handle": self.handle}).encode()
+        return asked(self._client, server, kept.DEAD, request, deadline).result(_left(deadline))
+
     def _end_of(self, failure: JobFailed) -> FleetError:
         """The error that says how a job ended that did not end well."""
         try:
@@ -143,15 +150,24 @@ class KeptJob:
     def _ask(self, function: str, workload: bytes, deadline: float) -> Task:
         """Ask the server that has the job, or one after the other until one says that it has."""
         troubles: list[FleetError] = []
-        for server in (self.server,) if self.server else self._client.servers:
+        for server in self._servers():
             try:
                 task = asked(self._client, server, function, workload, deadline)
             except (NoServer, ServerRefused, Deadline) as error:
                 troubles.append(error)
             else:
                 self.server = server
+                if self.handle:
+                    self._client._homes[_home(self.handle)] = server
                 return task
         raise self._unknown(troubles)
+
+    def _servers(self) -> Sequence[Address]:
+        """Who is asked: the one that knows it, or all, first of them the one whose handles begin like this job's."""
+        if self.server:
+            return (self.server,)
+        likely = self._client._homes.get(_home(self.handle or ""))
+        return sorted(self._client.servers, key=lambda server: server != likely)
 
     def _unknown(self, troubles: list[FleetError]) -> FleetError:
         """None of the servers knows the job; what that means is what the most telling one of them said."""
@@ -237,6 +253,11 @@ def _check(task: Task, handle: str) -> None:
     if not (task.handle and task.handle.startswith(handle)):
         task.given_up = True
         raise NoStore(kept.NO_STORE, f"{task.server} is a job server of another kind, which keeps no jobs")
+
+
+def _home(handle: str) -> str:
+    """What a handle says of its server, ``H:host``. Servers of one host may share it."""
+    return handle.rpartition(":")[0]
 
 
 def _left(deadline: float) -> float:

@@ -31,9 +31,9 @@ class Question:
         self.job = Job(b"%s:%s" % (name, number), Function(name), b"", b"", b"")
         self._pending = self.job.pending = Pending()
 
-    def answer(self, value: Json | bytes) -> None:
+    def answer(self, value: Json | Data) -> None:
         self._pending.settle(self.job.handle)
-        self._peer.news(WORK_COMPLETE, self.job, value if isinstance(value, bytes) else json.dumps(value).encode())
+        self._peer.news(WORK_COMPLETE, self.job, json.dumps(value).encode() if isinstance(value, dict) else value)
 
     def refuse(self, refusal: Refusal) -> None:
         self._pending.settle(refusal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_job_is_run_later_for_so_long_and_so_often(keeper: Address) -> None:
 # -- the dead letter --------------------------------------------------------------------------------------------
 
 
-def test_the_dead_are_listed_with_their_last_error_and_shown_with_all(keeper: Address) -> None:
+def test_the_dead_are_listed_with_their_last_error_and_shown_with_all(keeper: Address, tmp_path: Path) -> None:
     handle, _ = bury(keeper, "f", "g")
     rows = table(fleet("dead", "list", "-f", "f", server=keeper).stdout)[1:]
     assert [row[:3] + row[-4:] for row in rows] == [[handle, "f", "dead", "2", "ValueError:", "no", "way"]]
@@ -125,6 +126,8 @@ def test_the_dead_are_listed_with_their_last_error_and_shown_with_all(keeper: Ad
     shown = json.loads(fleet("dead", "show", handle, "--json", server=keeper).stdout)
     assert shown["errors"] == ["ValueError: no\nway"] * 2
     assert lines(fleet("dead", "list", "--older", "7d", "--json", server=keeper).stdout) == []
+    assert fleet("dead", "show", handle, "--json", "-w", tmp_path / "poison", server=keeper).returncode == 0
+    assert (tmp_path / "poison").read_bytes() == b"no\nway"
 
 
 def test_the_dead_are_retried_and_purged(keeper: Address) -> None:

@@ -133,6 +133,17 @@ def test_with_several_servers_the_one_that_has_the_job_is_found(spawn: Spawn) ->
             client.job("H:none").result()
 
 
+def test_jobs_whose_handles_begin_alike_are_looked_for_where_the_last_one_was(spawn: Spawn) -> None:
+    first, second = keeping(spawn), keeping(spawn)
+    with Client(second) as client:
+        handles = [submitted(client, "f") for _ in range(3)]
+    with Client([first, second]) as client:
+        assert client.job(handles[0]).status().server == second
+        assert client.job(handles[1])._servers() == [second, first]
+        assert client.job("H:elsewhere:1")._servers() == [first, second]
+        assert client.job(function="f", unique="u")._servers() == [first, second]
+
+
 def test_a_server_that_is_down_might_have_had_the_job(keeper: Address) -> None:
     down = closed_port()
     with worker(keeper, reverse=reverse), Client([down, keeper]) as client:

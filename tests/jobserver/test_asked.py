@@ -210,6 +210,15 @@ def test_the_dead_are_listed_and_shown_with_the_error_of_each_attempt(house: Hou
     assert ask(house, "fleet.jobs", do="show", function="f", unique="u0") == shown
 
 
+def test_what_a_dead_job_was_given_is_shown_as_it_was(house: House) -> None:
+    (handle,) = bury(house, b"f")
+    asked = Asked(house, "fleet.dead", do="workload", handle=handle)
+    missing = Asked(house, "fleet.dead", do="workload", handle="H:none")
+    house.commit()
+    assert [bytes(data) for _, _, data in asked.who.heard] == [b"w"]
+    assert refused(missing.ack) == b"JOB_NOT_FOUND"
+
+
 def test_a_dead_job_is_tried_again_with_nothing_held_against_it(house: House) -> None:
     (handle,) = bury(house, b"f")
     worker = house.worker()
@@ -294,8 +303,11 @@ def test_a_question_is_asked_in_the_foreground(house: House, name: bytes) -> Non
         house.submit(name=name, background=True)
 
 
-@pytest.mark.parametrize(("name", "do"), [("fleet.jobs", "cancel"), ("fleet.dead", "retry"), ("fleet.dead", "purge")])
-def test_what_changes_jobs_is_taken_from_this_machine_only(house: House, name: str, do: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "do"),
+    [("fleet.jobs", "cancel"), ("fleet.dead", "workload"), ("fleet.dead", "retry"), ("fleet.dead", "purge")],
+)
+def test_what_changes_jobs_or_shows_workloads_is_taken_from_this_machine_only(house: House, name: str, do: str) -> None:
     house.client.admin = False
     with pytest.raises(Refusal, match="PERMISSION_DENIED"):
         house.submit(name=name.encode(), workload=json.dumps({"do": do, "handles": []}).encode(), background=False)

@@ -229,6 +229,13 @@ class Listed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Exhume:
+    """Look at a dead job with its workload. Answer: its Entry, or None."""
+
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Revive:
     """Bring dead jobs back, to be done at once, with nothing held against them and unclaimed.
 
@@ -256,7 +263,7 @@ class Sweep:
 
 
 Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel | Expire) | (
-    Look | LookKey | LookNamed | LookUnique | ListJobs | Revive | Purge | Sweep
+    Look | LookKey | LookNamed | LookUnique | ListJobs | Exhume | Revive | Purge | Sweep
 )
 
 # -- answers ----------------------------------------------------------------------------------------------------

@@ -150,6 +150,9 @@ class MemoryStore:
         )
         return list(itertools.islice(fitting, request.limit))
 
+    def _exhume(self, request: stores.Exhume) -> Entry | None:
+        return self._dead[request.handle][0] if request.handle in self._dead else None
+
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
         for entry in self._chosen(request.handles, request.function):
@@ -227,6 +230,7 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.LookNamed: MemoryStore._look_named,
     stores.LookUnique: MemoryStore._look_unique,
     stores.ListJobs: MemoryStore._list,
+    stores.Exhume: MemoryStore._exhume,
     stores.Revive: MemoryStore._revive,
     stores.Purge: MemoryStore._purge,
     stores.Sweep: MemoryStore._sweep,

@@ -326,6 +326,10 @@ class SqliteStore:
 
     # -- the dead letter --------------------------------------------------------------------------------------
 
+    def _exhume(self, request: stores.Exhume) -> Entry | None:
+        found = self._one(f"SELECT {COLUMNS}, workload FROM dead WHERE handle = ?", request.handle)
+        return self._entry(found[:-1], found[-1]) if found else None
+
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
         for row in self._chosen(request):
@@ -427,6 +431,7 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.LookNamed: SqliteStore._look_named,
     stores.LookUnique: SqliteStore._look_unique,
     stores.ListJobs: SqliteStore._list,
+    stores.Exhume: SqliteStore._exhume,
     stores.Revive: SqliteStore._revive,
     stores.Purge: SqliteStore._purge,
     stores.Sweep: SqliteStore._sweep,

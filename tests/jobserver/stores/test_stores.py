@@ -270,3 +270,12 @@ def test_jobs_that_are_late_expire_unless_they_are_claimed(store: Store) -> None
     assert [e.handle for e in ask(store, stores.Expire(20, 100, 10))] == [b"H:2"]
     assert ask(store, stores.Look(b"H:2")) == Result(b"H:2", b"f", b"k", End.EXPIRED, b"", 20)
     assert [row.entry.handle for row in ask(store, stores.ListJobs())] == [b"H:4", b"H:5", b"H:3"]
+
+
+def test_a_dead_job_is_exhumed_with_its_workload_and_stays_where_it_is(store: Store) -> None:
+    dead = entry(1, workload=b"\0poison", errors=("why",))
+    put(store, dead, entry(2), claim=True)
+    ask(store, finish(dead, End.DEAD, b"why"))
+    for _ in range(2):
+        assert ask(store, stores.Exhume(b"H:1")) == dead
+    assert ask(store, stores.Exhume(b"H:2")) is None
