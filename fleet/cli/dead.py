@@ -12,22 +12,6 @@ from fleet.cli import listing, options
 HELP: Final = "The dead letter, for jobs that failed at every attempt: list, show, retry, purge."
 
 
-def list_(
-    function: options.OfFunction = None,
-    older: options.Older = None,
-    limit: options.Most = 100,
-    as_json: options.Json = False,
-    servers: options.Servers = None,
-    timeout: options.Timeout = 10.0,
-) -> None:
-    """Show the jobs in the dead letter, each with its last error; `fleet dead show HANDLE` shows those before.
-
-    With --json a line for each. --older is since the job died.
-    """
-    choice = listing.Choice("dead", function=function, older=older, limit=limit)
-    listing.show_all(choice, servers, timeout, as_json)
-
-
 def show(
     handle: Annotated[str, typer.Argument(metavar="HANDLE", help="The job.", show_default=False)],
     workload: Annotated[
@@ -47,41 +31,25 @@ def show(
         listing.save_workload(handle, workload, servers, timeout)
 
 
-def retry(
-    handles: options.Handles = None,
-    function: options.OfFunction = None,
-    older: options.Older = None,
-    everything: options.All = False,
-    as_json: options.Json = False,
-    servers: options.Servers = None,
-    timeout: options.Timeout = 60.0,
-) -> None:
-    """Put dead jobs back into their queues, with nothing held against them.
+LIST: Final = """\
+Show the jobs in the dead letter, each with its last error; `fleet dead show HANDLE` shows those before.
 
-    Those of these handles, or all that the filters let through; but not beside a live job of the same unique. Only
-    taken from the job server's own machine.
-    """
-    choice = listing.Choice("dead", handles or (), function, older)
-    choice.check(everything)
-    listing.change_all("retry", choice, servers, timeout, as_json)
+With --json a line for each. --older is since the job died.
+"""
+RETRY: Final = """\
+Put dead jobs back into their queues, with nothing held against them.
 
+Those of these handles, or all that the filters let through; but not beside a live job of the same unique. Only taken
+from the job server's own machine.
+"""
+PURGE: Final = """\
+Forget dead jobs for good: those of these handles, or all that the filters let through.
 
-def purge(
-    handles: options.Handles = None,
-    function: options.OfFunction = None,
-    older: options.Older = None,
-    everything: options.All = False,
-    as_json: options.Json = False,
-    servers: options.Servers = None,
-    timeout: options.Timeout = 60.0,
-) -> None:
-    """Forget dead jobs for good: those of these handles, or all that the filters let through.
-
-    Only taken from the job server's own machine.
-    """
-    choice = listing.Choice("dead", handles or (), function, older)
-    choice.check(everything)
-    listing.change_all("purge", choice, servers, timeout, as_json)
-
-
-COMMANDS: Final = {"list": list_, "show": show, "retry": retry, "purge": purge}
+Only taken from the job server's own machine.
+"""
+COMMANDS: Final = {
+    "list": listing.lister("dead", LIST),
+    "show": show,
+    "retry": listing.changer("retry", "dead", RETRY),
+    "purge": listing.changer("purge", "dead", PURGE),
+}

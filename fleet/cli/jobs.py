@@ -9,22 +9,6 @@ from fleet.cli import listing, options
 HELP: Final = "The background jobs that job servers keep: list, show, cancel."
 
 
-def list_(
-    function: options.OfFunction = None,
-    older: options.Older = None,
-    limit: options.Most = 100,
-    as_json: options.Json = False,
-    servers: options.Servers = None,
-    timeout: options.Timeout = 10.0,
-) -> None:
-    """Show the background jobs that have not ended: queued, waiting for their time, or running.
-
-    With --json a line for each.
-    """
-    choice = listing.Choice("jobs", function=function, older=older, limit=limit)
-    listing.show_all(choice, servers, timeout, as_json)
-
-
 def show(
     handle: options.Handle = None,
     function: options.OfFunction = None,
@@ -40,22 +24,18 @@ def show(
     listing.show_one(handle, function, unique, servers, timeout, as_json)
 
 
-def cancel(
-    handles: options.Handles = None,
-    function: options.OfFunction = None,
-    older: options.Older = None,
-    everything: options.All = False,
-    as_json: options.Json = False,
-    servers: options.Servers = None,
-    timeout: options.Timeout = 60.0,
-) -> None:
-    """Cancel jobs: those of these handles, or all that the filters let through; `fleet jobs list` shows which.
+LIST: Final = """\
+Show the background jobs that have not ended: queued, waiting for their time, or running.
 
-    A job that runs in one of our pools is killed. Only taken from the job server's own machine.
-    """
-    choice = listing.Choice("jobs", handles or (), function, older)
-    choice.check(everything)
-    listing.change_all("cancel", choice, servers, timeout, as_json)
+With --json a line for each.
+"""
+CANCEL: Final = """\
+Cancel jobs: those of these handles, or all that the filters let through; `fleet jobs list` shows which.
 
-
-COMMANDS: Final = {"list": list_, "show": show, "cancel": cancel}
+A job that runs in one of our pools is killed. Only taken from the job server's own machine.
+"""
+COMMANDS: Final = {
+    "list": listing.lister("jobs", LIST),
+    "show": show,
+    "cancel": listing.changer("cancel", "jobs", CANCEL),
+}

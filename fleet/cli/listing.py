@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
-from fleet.cli import put, say
+from fleet.cli import options, put, say
 from fleet.cli.files import write
 from fleet.errors import FleetError, NoSuchJob, UsageError
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from fleet.client import Client
     from fleet.client.kept import Change, JobInfo
     from fleet.settings import Address
+
+Where = Literal["jobs", "dead"]
 
 PARTIAL: Final = 6
 UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -84,7 +86,7 @@ class Asking:
 class Choice:
     """Which jobs: those of these handles, or those that the filters let through."""
 
-    where: Literal["jobs", "dead"]
+    where: Where
     handles: Sequence[str] = ()
     function: str | None = None
     older: str | None = None
@@ -105,21 +107,54 @@ class Choice:
         return islice(jobs, self.limit) if self.limit else jobs
 
 
-def show_all(choice: Choice, servers: str | None, timeout: float, as_json: bool) -> None:
-    """Print the jobs: a table, or a line of JSON for each."""
-    from fleet.client import Client
+def lister(where: Where, help: str) -> Callable[..., None]:
+    """The command that prints jobs: a table, or a line of JSON for each."""
 
-    with Client(servers, timeout=timeout) as client:
-        asking = Asking(client)
-        if as_json:
-            asking.each_server(lambda server: _print_lines(choice.found(client, server)))
-        else:
-            jobs: list[JobInfo] = []
-            asking.each_server(lambda server: jobs.extend(choice.found(client, server)))
-            _print_table(jobs)
-            if choice.limit and len(jobs) >= choice.limit:
-                say(f"fleet: there may be more than {choice.limit}; --limit 0 shows all")
-        asking.end()
+    def command(
+        function: options.OfFunction = None,
+        older: options.Older = None,
+        limit: options.Most = 100,
+        as_json: options.Json = False,
+        servers: options.Servers = None,
+        timeout: options.Timeout = 10.0,
+    ) -> None:
+        from fleet.client import Client
+
+        choice = Choice(where, function=function, older=older, limit=limit)
+        with Client(servers, timeout=timeout) as client:
+            asking = Asking(client)
+            if as_json:
+                asking.each_server(lambda server: _print_lines(choice.found(client, server)))
+            else:
+                jobs: list[JobInfo] = []
+                asking.each_server(lambda server: jobs.extend(choice.found(client, server)))
+                _print_table(jobs)
+                if choice.limit and len(jobs) >= choice.limit:
+                    say(f"fleet: there may be more than {choice.limit}; --limit 0 shows all")
+            asking.end()
+
+    command.__doc__ = help
+    return command
+
+
+def changer(what: Change, where: Where, help: str) -> Callable[..., None]:
+    """The command that cancels, retries or purges jobs, and prints how many there were."""
+
+    def command(
+        handles: options.Handles = None,
+        function: options.OfFunction = None,
+        older: options.Older = None,
+        everything: options.All = False,
+        as_json: options.Json = False,
+        servers: options.Servers = None,
+        timeout: options.Timeout = 60.0,
+    ) -> None:
+        choice = Choice(where, handles or (), function, older)
+        choice.check(everything)
+        _change_all(what, choice, servers, timeout, as_json)
+
+    command.__doc__ = help
+    return command
 
 
 def show_one(
@@ -149,8 +184,8 @@ def save_workload(handle: str, file: Path, servers: str | None, timeout: float) 
         write(file, client.job(handle).workload())
 
 
-def change_all(what: Change, choice: Choice, servers: str | None, timeout: float, as_json: bool) -> None:
-    """Cancel, retry or purge jobs, and print how many there were. Raises NoSuchJob for handles that no server knew."""
+def _change_all(what: Change, choice: Choice, servers: str | None, timeout: float, as_json: bool) -> None:
+    """Raises NoSuchJob for handles that no server knew."""
     from fleet.client import Client
     from fleet.client.kept import CHANGES, change
 
