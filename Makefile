@@ -32,13 +32,19 @@ fix: install ## let the formatter and the linter mend what they can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install system ## measure against the peers, as ratios in one run
+bench: install system compiled ## measure against the peers, as ratios in one run
 	$(BIN)/python -m benchmarks
 
 bench-images: install system ## measure pictures beside the talk's set-up, vipsthumbnail and sharp
 	npm install --prefix benchmarks/images/node --no-package-lock --no-audit --no-fund --loglevel=error >/dev/null
 	$(BIN)/python -m benchmarks.images $(PARTS)
 	$(BIN)/python -m benchmarks.images.engines
+
+compiled: install ## compile the job server's core: a wheel in dist/, and a checkout to try it in build/compiled
+	scripts/compile-core $(VENV)/bin/python
+
+test-compiled: compiled ## run the job server's tests with the compiled core
+	cd build/compiled && $(BIN)/python -m pytest -q -m "not slow and not interop" tests/jobserver tests/protocol $(ARGS)
 
 FUZZ_SECONDS ?= 600
 
@@ -73,4 +79,4 @@ $(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/packag
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-* tests/interop/node/node_modules benchmarks/images/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
 
-.PHONY: help demo test interop check fix bench bench-images contact-sheet samples versions install system peers clean
+.PHONY: compiled test-compiled help demo test interop check fix bench bench-images contact-sheet samples versions install system peers clean

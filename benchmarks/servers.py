@@ -69,9 +69,14 @@ def until_it_listens(port: int) -> None:
             time.sleep(0.01)
 
 
-OURS, GEARMAND, SPARING, FLOOR = "fleet server", "gearmand -t 4", "gearmand -t 4 -w 1", "floor in C"
+# What `make compiled` made: our server as it is in the checkout, with its core compiled.
+COMPILED_AT: Final = ROOT / "build" / "compiled"
+
+OURS, COMPILED = "fleet server", "fleet server, compiled"
+GEARMAND, SPARING, FLOOR = "gearmand -t 4", "gearmand -t 4 -w 1", "floor in C"
 SERVERS: Final[dict[str, Callable[[], AbstractContextManager[Server]]]] = {
     OURS: lambda: announced(*FLEET, "server", "--port", "0"),
+    COMPILED: lambda: announced("env", f"PYTHONPATH={COMPILED_AT}", *FLEET, "server", "--port", "0"),
     GEARMAND: lambda: gearmand("-t", "4"),
     SPARING: lambda: gearmand("-t", "4", "-w", "1"),  # wakes one worker per job, not all that sleep
     FLOOR: lambda: announced(built("floor")),

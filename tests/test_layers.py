@@ -54,7 +54,6 @@ PURE = [
     "client/conversation.py",
     "client/routing.py",
     "client/task.py",
-    "client/terms.py",
     "workers/channel.py",
     "workers/conversation.py",
     "workers/denials.py",

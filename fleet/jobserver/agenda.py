@@ -18,10 +18,10 @@ MIN_ENTRIES: Final = 64  # fewer are not worth tidying up
 class Agenda:
     """Each job stands on it once at most; equal times come in the order in which they were set."""
 
-    __slots__ = ("_entries", "_sequence", "_valid")
+    __slots__ = ("_sequence", "_valid", "entries")
 
     def __init__(self) -> None:
-        self._entries: list[tuple[int, int, Job]] = []  # a heap of (when, sequence, job)
+        self.entries: list[tuple[int, int, Job]] = []  # a heap of (when, sequence, job); empty if nothing is set
         self._valid: dict[Job, int] = {}  # to the sequence of its entry
         self._sequence = 0
 
@@ -35,27 +35,27 @@ class Agenda:
         """Put the job on the agenda, or move it."""
         self._sequence += 1
         self._valid[job] = self._sequence
-        heappush(self._entries, (when, self._sequence, job))
+        heappush(self.entries, (when, self._sequence, job))
 
     def drop(self, job: Job) -> None:
         """Take the job off, if it stands there."""
-        if self._valid.pop(job, None) and len(self._entries) > MIN_ENTRIES + 2 * len(self._valid):
-            self._entries = [entry for entry in self._entries if self._stands(entry)]
-            heapify(self._entries)
+        if self._valid.pop(job, None) and len(self.entries) > MIN_ENTRIES + 2 * len(self._valid):
+            self.entries = [entry for entry in self.entries if self._stands(entry)]
+            heapify(self.entries)
 
     def due(self, now: int) -> Iterator[Job]:
         """Take off and yield each job whose time has come."""
         while (when := self.next()) is not None and when <= now:
-            job = heappop(self._entries)[2]
+            job = heappop(self.entries)[2]
             del self._valid[job]
             yield job
 
     def next(self) -> int | None:
         """The earliest time on the agenda."""
-        while self._entries:
-            if self._stands(self._entries[0]):
-                return self._entries[0][0]
-            heappop(self._entries)
+        while self.entries:
+            if self._stands(self.entries[0]):
+                return self.entries[0][0]
+            heappop(self.entries)
         return None
 
     def _stands(self, entry: tuple[int, int, Job]) -> bool:

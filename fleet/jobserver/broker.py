@@ -12,7 +12,7 @@ from typing import Final
 
 from fleet.jobserver.agenda import Agenda
 from fleet.jobserver.fields import coalescing_key, uint32
-from fleet.jobserver.job import NORMAL, Function, Job, Peer
+from fleet.jobserver.job import NONE_YET, NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import End
@@ -22,7 +22,6 @@ from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
 
-RELEASED_KEPT: Final = 64  # handles a worker held once that it may still send late results for
 COMPLETED: Final = End.COMPLETED  # an enumeration's member takes ten times as long to look up
 ENDS: Final = {WORK_COMPLETE: COMPLETED, WORK_FAIL: End.FAILED, WORK_EXCEPTION: End.FAILED}
 WALL_NS: Final = 1_000_000_000  # how often the wall clock is looked at while jobs wait for it: it may jump
@@ -91,7 +90,7 @@ class Broker(Workforce):
             return None
         queue = function.queues[priority]
         job = queue.take()
-        if not queue:
+        if not queue.entries:
             del self._ready[priority][function]
         self._turn += 1
         function.turn = self._turn
@@ -116,10 +115,10 @@ class Broker(Workforce):
         False: it is not, or there is no such job any more.
         """
         job = self.jobs.get(handle)
-        if job is None or job.pending:
+        if job is None:
             return False
-        if job.worker is None and len(peer.holding) < self.limits.jobs_per_worker:
-            self._withdraw(job)
+        if job.worker is None and not job.pending and len(peer.holding) < self.limits.jobs_per_worker:
+            self._withdraw(job, for_good=False)
             self._assign(job, peer, now)
         return job.worker is peer
 
@@ -160,7 +159,8 @@ class Broker(Workforce):
         if background:
             job.background = True  # from now on it runs to its end, whoever leaves
         else:
-            self._listen(job, peer)
+            job.listeners += (peer,)
+            peer.listening[job] = None
         return job
 
     def _place(self, name: bytes, unique: bytes, workload: Data, reducer: bytes) -> tuple[Function, bytes]:
@@ -239,7 +239,7 @@ class Broker(Workforce):
         job = peer.holding.get(handle)
         if job is None:
             return handle in peer.released
-        job.numerator, job.denominator = uint32(numerator), uint32(denominator)
+        job.progress = uint32(numerator), uint32(denominator)
         for listener in job.listeners:
             listener.progress(job, numerator, denominator)
         return True
@@ -273,11 +273,10 @@ class Broker(Workforce):
         assert peer is not None
         job.worker = None
         job.function.running -= 1
-        self._deadlines.drop(job)
+        if self._deadlines.entries:
+            self._deadlines.drop(job)
         del peer.holding[job.handle]
-        peer.released[job.handle] = None
-        if len(peer.released) > RELEASED_KEPT:
-            peer.released.popitem(last=False)
+        peer.released.append(job.handle)
 
     def _orphaned(self, job: Job, now: int) -> None:
         """The worker that ran it is gone."""
@@ -290,7 +289,7 @@ class Broker(Workforce):
             self._give_up(job, now)
             return
         self._release(job)
-        job.numerator = job.denominator = 0
+        job.progress = NONE_YET
         if job.background or job.listeners:
             job.function.tally.retried += 1
             self._enqueue(job, now)
@@ -330,15 +329,18 @@ class Broker(Workforce):
         self._end(job, end, now)
         self._tell(job, WORK_FAIL, b"")
 
-    def _withdraw(self, job: Job) -> None:
-        """Take a job that nobody holds out of its queue, or off the agenda."""
+    def _withdraw(self, job: Job, *, for_good: bool = True) -> None:
+        """Take a job that nobody holds out of its queue, or off the agenda; unless `for_good`, it may come back."""
         function = job.function
         if job in self._later:
             self._later.drop(job)
             function.waiting -= 1
             return
         queue = function.queues[job.priority]
-        queue.withdraw(job)
+        if for_good:
+            queue.withdraw(job)
+        else:
+            queue.remove(job)
         function.queued -= 1
         if not queue:
             del self._ready[job.priority][function]

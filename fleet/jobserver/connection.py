@@ -31,7 +31,7 @@ PROBE_S: Final = 1.0  # for a reset to come back from a peer that has left
 Speak = Callable[[Hub, str, bool], Wire]
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """A connection of `server` on which `speak`, a class below `Wire`, is spoken."""
 
     transport: asyncio.Transport

@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Final
 
+from fleet.jobserver.native import mypyc_attr
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import Backlog
@@ -20,6 +21,8 @@ NORMAL: Final = 1
 LOW: Final = 2
 PRIORITIES: Final = (HIGH, NORMAL, LOW)
 
+NONE_YET: Final = (0, 0)
+RELEASED_KEPT: Final = 64  # handles that a worker held once
 MIN_GONE: Final = 64  # fewer entries than these are not worth tidying up
 
 
@@ -29,14 +32,13 @@ class Job:
 
     __slots__ = (
         "background",
-        "denominator",
         "function",
         "handle",
         "key",
         "listeners",
-        "numerator",
         "pending",
         "priority",
+        "progress",
         "reducer",
         "retries",
         "since",
@@ -57,8 +59,7 @@ class Job:
         self.pending: Pending[bytes | Refusal] | None = None  # the handle, or why not, once the store has said so
         self.listeners: tuple[Peer, ...] = ()  # who gets its WORK_* packets, once for each submit that was attached
         self.worker: Peer | None = None  # who holds it
-        self.numerator = 0  # progress as last reported
-        self.denominator = 0
+        self.progress = NONE_YET  # numerator and denominator as last reported
         self.retries = 0  # how often it went back to its queue
         self.since = 0  # ns, monotonic: when it came into its queue, or while it runs, when its worker got it
 
@@ -73,36 +74,42 @@ class Queue:
     Such a job's entry stays, is skipped when it comes up, and all such entries go at once when they are the most.
     """
 
-    __slots__ = ("_entries", "_gone", "append")
+    __slots__ = ("_gone", "append", "entries")
 
     def __init__(self) -> None:
-        self._entries: deque[Job] = deque()  # the first is never one that is gone
+        self.entries: deque[Job] = deque()  # the first is never one that is gone: empty if nobody is here
         self._gone: set[Job] = set()
-        self.append = self._entries.append
+        self.append = self.entries.append
 
     def __len__(self) -> int:
-        return len(self._entries) - len(self._gone)
+        return len(self.entries) - len(self._gone)
 
     def __iter__(self) -> Iterator[Job]:
-        return (job for job in self._entries if job not in self._gone)
+        return (job for job in self.entries if job not in self._gone)
 
     def head(self) -> Job | None:
         """The first job, which stays."""
-        return self._entries[0] if self._entries else None
+        return self.entries[0] if self.entries else None
 
     def take(self) -> Job:
         """The first job, which leaves."""
-        job = self._entries.popleft()
+        job = self.entries.popleft()
         if self._gone:
             self._tidy()
         return job
 
     def withdraw(self, job: Job) -> None:
+        """It leaves, and never comes back."""
         self._gone.add(job)
         self._tidy()
 
+    def remove(self, job: Job) -> None:
+        """It leaves, and may come back. This takes time in proportion to the queue."""
+        self.entries.remove(job)
+        self._tidy()
+
     def _tidy(self) -> None:
-        entries, gone = self._entries, self._gone
+        entries, gone = self.entries, self._gone
         while entries and entries[0] in gone:
             gone.remove(entries.popleft())
         if len(gone) > MIN_GONE + len(self):
@@ -162,6 +169,7 @@ class Function:
         return f"<Function {self.name!r} {self.queued} queued, {self.running} running, {len(self.workers)} workers>"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Peer:
     """What the broker knows of a connection. The session that speaks its protocol fills in the three methods.
 
@@ -188,7 +196,7 @@ class Peer:
         self.client_id = b"-"
         self.functions: dict[Function, None] = {}  # what it can do, in the order it said so
         self.holding: dict[bytes, Job] = {}  # jobs it grabbed and has not finished
-        self.released: OrderedDict[bytes, None] = OrderedDict()  # handles it held once; late results are swallowed
+        self.released: deque[bytes] = deque(maxlen=RELEASED_KEPT)  # handles it held once: late results are swallowed
         self.listening: dict[Job, None] = {}  # foreground jobs it waits for
         self.asleep = False  # it sent PRE_SLEEP and waits for a NOOP
         self.unlisted: dict[Function, None] = {}  # of what it can do, where it does not stand among the sleepers

@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fleet.errors import FleetError
 from fleet.jobserver.broker import Broker
@@ -27,7 +27,7 @@ from fleet.jobserver.job import Peer
 from fleet.jobserver.keeper import Keeper
 from fleet.jobserver.listening import connections_possible, open_sockets
 from fleet.jobserver.log import log
-from fleet.jobserver.memory import keep_freed_pages
+from fleet.jobserver.memory import collect_seldom, give_freed_pages_back, keep_freed_pages, next_growth
 from fleet.jobserver.patience import Patience
 from fleet.jobserver.session import Session
 from fleet.jobserver.stores.choice import mark as mark_of
@@ -38,7 +38,7 @@ from fleet.settings import Address, ServerSettings
 
 SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most where large packets are received in place
 LOOK_S: Final = 1.0  # between two looks at those that are within a message
-IDLE_LOOK_S: Final = 60.0  # between two looks for connections that nobody would miss
+IDLE_LOOK_S: Final = 60.0  # between two looks for connections that nobody would miss, or a quarter of their time
 
 Ready = Callable[["JobServer"], None]
 
@@ -59,9 +59,11 @@ class JobServer:
         self.finished = asyncio.Event()  # it retired, and the last job is done
         self._most_connections = connections_possible(settings.limits.connections)
         self._patience = Patience(settings.limits)
+        self._idle_look_s = min(IDLE_LOOK_S, settings.limits.idle_s / 4)
         self._listeners: list[asyncio.Server] = []
         self._timers: dict[str, asyncio.TimerHandle] = {}  # by what they are for
         self._timer_at = NEVER  # ns: when the timer for the broker ends
+        self._tables_grow_at = next_growth(0)
         self._retiring = False
         self._turn_is_due = False
         self._failure: FleetError | None = None  # why it finished, if it had to
@@ -92,16 +94,13 @@ class JobServer:
         self.address = await self._listen(self.settings.listen, Session)
         for name, address in self.settings.gateways:
             self.gateways[name] = await self._listen(address, wire_for(name))
-        self._later("idle", IDLE_LOOK_S, self._drop_idle)
+        self._later("idle", self._idle_look_s, self._drop_idle)
 
     async def _listen(self, address: Address, speak: Speak) -> Address:
         for sock in open_sockets(address, self.settings.backlog):
             port = sock.getsockname()[1]
-            self._listeners.append(
-                await self._loop.create_server(
-                    partial(Connection, self, speak), sock=sock, backlog=self.settings.backlog
-                )
-            )
+            connection = cast(Callable[[], asyncio.Protocol], partial(Connection, self, speak))
+            self._listeners.append(await self._loop.create_server(connection, sock=sock, backlog=self.settings.backlog))
         log.info("listening on %s", Address(address.host, port))
         return Address(address.host, port)
 
@@ -176,6 +175,9 @@ class JobServer:
             # A timer that stands for an earlier time is left alone: it finds nothing to do and asks again.
             self._timer_at = broker.due
             self._later("due", max(0, broker.due - now) / 1e9, self._due)
+        if len(broker.jobs) >= self._tables_grow_at:
+            self._tables_grow_at = next_growth(len(broker.jobs))
+            give_freed_pages_back()
         if self._retiring and not self._busy():
             self.finished.set()
 
@@ -229,7 +231,7 @@ class JobServer:
         for connection in list(self.connections.values()):
             if connection.last_read < since and connection.wire.idle:
                 connection.drop("it was idle for too long")
-        self._later("idle", IDLE_LOOK_S, self._drop_idle)
+        self._later("idle", self._idle_look_s, self._drop_idle)
 
 
 def run(settings: ServerSettings, ready: Ready | None = None, reopen_log: Callable[[], None] | None = None) -> None:
@@ -256,6 +258,7 @@ async def _serve(settings: ServerSettings, ready: Ready | None, reopen_log: Call
     if reopen_log:
         loop.add_signal_handler(signal.SIGHUP, reopen_log)
     await server.start()
+    collect_seldom()
     if ready:
         ready(server)
     await server.finished.wait()

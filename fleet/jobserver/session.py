@@ -129,7 +129,6 @@ class Session(Wire):
 
     def _settled(self, handle: bytes | Refusal) -> None:
         if isinstance(handle, Refusal):
-            self.guesses += handle.code == b"JOB_NOT_FOUND"
             self.send(packets.ERROR, handle.code, handle.text)
         else:
             self.send(packets.JOB_CREATED, handle)
@@ -278,7 +277,8 @@ def _resume(session: Session, kind: int, handle: bytes, data: Data, now: int, no
 def _status(job: Job | None) -> tuple[bytes, bytes, bytes, bytes]:
     if job is None:
         return b"0", b"0", b"0", b"0"
-    return b"1", b"1" if job.worker else b"0", b"%d" % job.numerator, b"%d" % job.denominator
+    numerator, denominator = job.progress
+    return b"1", b"1" if job.worker else b"0", b"%d" % numerator, b"%d" % denominator
 
 
 def _get_status(session: Session, args: tuple[Data, ...], now: int) -> None:

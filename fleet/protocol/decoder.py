@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from fleet.errors import ProtocolError
-from fleet.protocol.packets import HEADER, HEADER_BYTES, SHAPES, TEXT, Data, Packet, split_body
+from fleet.protocol.packets import ARITY, HEADER, HEADER_BYTES, SHAPES, TEXT, Data, Packet, split_body
 
 LARGE_BYTES: Final = 32 * 1024  # a body with more than this still to come is received in place
 FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four times that when it is full, and so on
@@ -20,6 +20,9 @@ FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four ti
 new_packet: Final = tuple.__new__
 
 unpack_header: Final = HEADER.unpack_from
+
+# A type without arguments is always the same packet; a body on it is read and ignored, as gearmand does.
+BARE: Final[dict[int, Packet]] = {kind: Packet(kind, ()) for kind, arity in ARITY.items() if not arity}
 
 Allocate = Callable[[int], bytearray | memoryview]
 
@@ -91,7 +94,7 @@ class Decoder:
                 at += self._begin_large(kind, size, memoryview(held)[start:])
                 break
             at = start + size
-            yield new_packet(Packet, (kind, split_body(kind, held[start:at])))
+            yield BARE[kind] if kind in BARE else new_packet(Packet, (kind, split_body(kind, held[start:at])))
         if at < end:
             self._held = held[at:]
 

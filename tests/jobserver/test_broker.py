@@ -250,9 +250,9 @@ def test_a_lost_workers_job_goes_to_another_with_its_progress_reset(broker: Brok
     job = broker.submit(client, b"f", b"", b"x", 0)
     grabbed(broker, worker)
     broker.progress(worker, job.handle, b"1", b"2")
-    assert (job.numerator, job.denominator) == (1, 2)
+    assert job.progress == (1, 2)
     broker.leave(worker, 0)
-    assert (job.numerator, job.denominator, job.retries) == (0, 0, 1)
+    assert (job.progress, job.retries) == ((0, 0), 1)
     assert grabbed(broker, peer(broker, b"f")) is job
 
 
@@ -267,6 +267,16 @@ def test_a_worker_that_lost_its_connection_goes_on_with_its_job_if_nobody_else_h
     assert broker.work(after, WORK_COMPLETE, job.handle, b"done", 0)
     assert client.heard == [(WORK_COMPLETE, job.handle, b"done")]
     assert not broker.resume(after, job.handle, 0)  # it has ended
+
+
+def test_a_resumed_job_whose_worker_is_lost_again_is_queued_again(broker: Broker) -> None:
+    client, before = peer(broker), peer(broker, b"f")
+    ahead, job = (broker.submit(client, b"f", b"", b"x", 0) for _ in range(2))
+    after = peer(broker, b"f")
+    assert broker.resume(after, job.handle, 0)
+    broker.leave(after, 0)
+    assert grabbed(broker, before) is ahead
+    assert grabbed(broker, before) is job
 
 
 def test_a_job_that_somebody_else_has_already_is_not_resumed(broker: Broker) -> None:

@@ -394,6 +394,17 @@ def test_a_cancelled_job_ends_once_for_everybody(house: House) -> None:
     assert house.look(ack.handle).end is End.CANCELLED
 
 
+def test_a_job_that_is_cancelled_while_the_store_fetches_it_stays_cancelled() -> None:
+    house = House(window=2)
+    acks = [house.submit(epoch_s=1), house.submit(background=False), house.submit()]  # the last is beyond the window
+    for ack in acks:  # each that leaves the window has the store asked for more
+        assert house.broker.cancel(ack.job.handle, 0)
+    house.commit()
+    assert not house.broker.jobs
+    assert house.broker.stored == 0
+    assert house.look(acks[2].handle).end is End.CANCELLED
+
+
 def test_a_fresh_result_answers_a_submit_with_its_unique() -> None:
     house = House(cache_s=60)
     ack = house.submit(b"u")

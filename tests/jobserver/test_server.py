@@ -150,5 +150,5 @@ def test_a_taken_port_is_a_clear_error(spawn: Callable[..., Program], server: Ad
     (line,) = program.err.rest()
     assert line == (
         f"fleet: cannot listen on 127.0.0.1:{server.port}: address already in use; "
-        "stop what uses the port or choose another"
+        "stop what uses the port, or choose another"
     )

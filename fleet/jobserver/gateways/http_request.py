@@ -18,8 +18,7 @@ import h11
 from fleet.jobserver.job import HIGH, LOW, NORMAL
 from fleet.settings import ServerLimits
 
-JOBS: Final = b"jobs/"  # GET asks for the status of the job whose handle follows, or for its result
-RESULT: Final = b"/result"
+JOBS: Final = b"jobs/"  # GET asks for the status of the job whose handle follows
 SUBMITTING: Final = (b"GET", b"POST", b"PUT")
 UNIQUE_OF_THE_BODY: Final = b"-"  # equal bodies are one job, as in gearmand
 CLOSE: Final = (b"Connection", b"close")
@@ -59,14 +58,7 @@ class Status:
     handle: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """``GET /jobs/HANDLE/result``"""
-
-    handle: bytes
-
-
-Asked = Submit | Status | Fetch
+Asked = Submit | Status
 
 
 def asked(request: h11.Request, limits: ServerLimits, local: bool) -> Asked:
@@ -82,9 +74,7 @@ def asked(request: h11.Request, limits: ServerLimits, local: bool) -> Asked:
     _check_host(host or headers.get(b"host", b""), local)
     _check_site(request, host or headers.get(b"host", b""))
     if path.startswith(JOBS) and request.method in (b"GET", b"HEAD"):
-        handle = path[len(JOBS) :]
-        is_fetch = handle.endswith(RESULT)
-        return Fetch(unquote_to_bytes(handle[: -len(RESULT)])) if is_fetch else Status(unquote_to_bytes(handle))
+        return Status(unquote_to_bytes(path[len(JOBS) :]))
     if not path:
         raise Refused(
             HTTPStatus.NOT_FOUND, "This is a job server. POST /FUNCTION submits a job, and answers its result."

@@ -52,5 +52,4 @@ MIGRATIONS: Final = (
     CREATE INDEX result_until ON result (until);
     CREATE INDEX result_ended ON result (ended);
     """,
-    "CREATE INDEX job_expires ON job (expires) WHERE expires > 0",
 )
