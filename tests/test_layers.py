@@ -54,6 +54,7 @@ PURE = [
     "client/conversation.py",
     "client/routing.py",
     "client/task.py",
+    "client/terms.py",
     "workers/channel.py",
     "workers/conversation.py",
     "workers/denials.py",

@@ -5,7 +5,7 @@ Rule: a command that is not asked for is not loaded; typer takes its time for ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -18,6 +18,8 @@ from fleet.version import __version__
 # Each is the function of its name in a module of its name.
 COMMANDS: Final = ("up", "resize", "thumbnails", "identify", "run", "result", "status", "doctor", "server", "worker")
 
+# Each is a module of its name, with commands of its own.
+GROUPS: Final = ("jobs", "dead")
 
 # What typer raises for a command line that makes no sense: the parent of the one such error that it exports.
 _Misused: Final[Any] = typer.BadParameter.__base__
@@ -59,12 +61,23 @@ def tree(wanted: str | None) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for name in [wanted] if wanted in COMMANDS else COMMANDS:
-        command = getattr(import_module(f"fleet.cli.{name}"), str(name))
-        app.command(help=_paragraphs(command.__doc__ or ""))(command)
+    all_names = (*COMMANDS, *GROUPS)
+    names = [wanted] if wanted in all_names else all_names
+    for name in filter(COMMANDS.__contains__, names):
+        _add(app, name, getattr(import_module(f"fleet.cli.{name}"), name))
+    for name in filter(GROUPS.__contains__, names):
+        module = import_module(f"fleet.cli.{name}")
+        group = typer.Typer(help=module.HELP, no_args_is_help=True)
+        for command, call in module.COMMANDS.items():
+            _add(group, command, call)
+        app.add_typer(group, name=name)
     for name, line in CLASSIC.items():  # for --help alone: they are run before typer is loaded
         app.command(name, help=line)(lambda: None)
     return app
+
+
+def _add(app: typer.Typer, name: str, command: Callable[..., None]) -> None:
+    app.command(name, help=_paragraphs(command.__doc__ or ""))(command)
 
 
 def _version(wanted: bool) -> None:

@@ -48,6 +48,18 @@ Cache = Annotated[
         help="Answer a submit whose unique has a result of this age at most with that result. May be given again.",
     ),
 ]
+Handle = Annotated[str | None, typer.Argument(metavar="HANDLE", help="The job.", show_default=False)]
+Handles = Annotated[list[str] | None, typer.Argument(metavar="HANDLE...", help="The jobs.", show_default=False)]
+OfFunction = Annotated[
+    str | None, typer.Option("--function", "-f", metavar="FUNCTION", help="Only jobs of this function.")
+]
+OfUnique = Annotated[str | None, typer.Option("--unique", "-u", help="With --function, in place of a handle.")]
+Older = Annotated[
+    str | None, typer.Option("--older", metavar="AGE", help="Only jobs of this age at least: 90, 5m, 2h or 7d.")
+]
+Most = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most of each server; 0: all.")]
+All = Annotated[bool, typer.Option("--all", help="All jobs, without a filter.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Sandbox = Annotated[
     str | None,
     typer.Option(

@@ -1,7 +1,4 @@
-"""What `fleet resize` does with many files: read, hand over, wait, write; and one line for each that fails.
-
-A result is written beside its place and renamed into it, so that there is a whole file there or none.
-"""
+"""What `fleet resize` does with many files: read, hand over, wait, write; and one line for each that fails."""
 
 from __future__ import annotations
 
@@ -15,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.cli import put, say
+from fleet.cli.files import STDIO, write
 from fleet.errors import FleetError, UsageError
 from fleet.images import Picture, Spec
 
 MAGIC: Final = frozenset("*?[")
 IN_FLIGHT: Final = 16  # pictures handed to the fleet and not yet back: enough for a pool, little enough to hold
 PARTIAL: Final = 6
-STDIO: Final = "-"
 FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".avif": "avif", ".gif": "gif"}
 SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif", "gif": ".gif"}
 
@@ -168,26 +165,6 @@ def read(source: str) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from error
-
-
-def write(target: Path, picture: Picture) -> None:
-    """Beside its place, and renamed into it. Raises UsageError."""
-    if str(target) == STDIO:
-        sys.stdout.buffer.write(picture)
-        sys.stdout.buffer.flush()
-        return
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        if target.exists() and not target.is_file():  # a device or a pipe is written to, not replaced
-            target.write_bytes(picture)
-            return
-        try:
-            beside.write_bytes(picture)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error
 
 
 @contextmanager

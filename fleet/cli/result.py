@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fleet.cli import options
+from fleet.cli.files import write
 
 
 def result(
@@ -33,14 +33,7 @@ def result(
     Example: fleet result -o thumb.jpg $(fleet run -b -f resize < large.jpg)
     """
     from fleet.client import Client
-    from fleet.errors import UsageError
 
     with Client(servers, timeout=timeout) as client:
         found = client.job(handle, function=function, unique=unique).result()
-    if output == Path("-"):
-        sys.stdout.buffer.write(found)
-        return
-    try:
-        output.write_bytes(found)
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {(error.strerror or str(error)).lower()}") from error
+    write(output, found)

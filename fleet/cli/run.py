@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,18 +23,40 @@ def run(
         str | None, typer.Option("--unique", "-u", help="Jobs with equal uniques are one job while it lives.")
     ] = None,
     priority: Annotated[Literal["high", "normal", "low"], typer.Option(help="Which jobs go first.")] = "normal",
+    at: Annotated[
+        datetime | None, typer.Option(metavar="TIME", help="With -b: not before; 2026-11-26T03:00:00, local time.")
+    ] = None,
+    delay: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="With -b: not before so long from now; 90, 5m, 2h or 7d.")
+    ] = None,
+    ttl: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="With -b: the job expires if it has not begun after so long.")
+    ] = None,
+    attempts: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With -b: how often it may fail before it is given up.")
+    ] = None,
     servers: options.Servers = None,
     timeout: options.Timeout = 60.0,
 ) -> None:
     """Run one job and print what its worker returns.
 
+    With -b it is a background job: its handle is printed, and `fleet result` fetches what came of it. --ttl and
+    --attempts need a job server that keeps jobs.
+
     Example: fleet run -f reverse "Hello World!"
     """
+    from fleet.cli.listing import span_s
     from fleet.client import Client
 
+    when: dict[str, Any] = {
+        "at": at,
+        "delay": delay and span_s(delay),
+        "ttl": ttl and span_s(ttl),
+        "attempts": attempts,
+    }
     data = sys.stdin.buffer.read() if workload == "-" else workload.encode("utf-8", "surrogateescape")
     with Client(servers, timeout=timeout) as client:
-        task = client.submit(function, data, unique=unique, priority=priority, background=background)
+        task = client.submit(function, data, unique=unique, priority=priority, background=background, **when)
         if background:
             put(str(task.handle))
             return

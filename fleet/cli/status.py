@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fleet.cli import options, put, say
+from fleet.cli.listing import age
 from fleet.errors import FleetError, NoServer
 
 PARTIAL = 6
@@ -71,20 +72,5 @@ def _print(server: dict[str, Any]) -> None:
     for f in functions:
         cells = [f["queued"], f["running"], f["workers"]]
         if counted:
-            cells += [f["completed"], f["failed"] + f["dead"], _age(f["oldest_s"])]
+            cells += [f["completed"], f["failed"] + f["dead"], age(f["oldest_s"])]
         put(f"  {f['name']:<{width}}" + "".join(f"  {cell:>8}" for cell in cells))
-
-
-def _age(seconds: float | None) -> str:
-    """A span as a person reads it: in its largest unit.
-
-    >>> _age(None), _age(0.21), _age(75), _age(7300), _age(200000)
-    ('-', '0.2 s', '75 s', '121 min', '55 h')
-    """
-    if seconds is None:
-        return "-"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds // 60:.0f} min" if seconds < 7200 * 2 else f"{seconds // 3600:.0f} h"

@@ -37,7 +37,8 @@ def thumbnails(
 
     Example: fleet thumbnails large.jpg -d thumbs --size card=320x240 --size full=1600x --size face=avatar --fit cover
     """
-    from fleet.cli.pictures import SUFFIXES, failed, make_directory, put_facts, read, write
+    from fleet.cli.files import write
+    from fleet.cli.pictures import SUFFIXES, failed, make_directory, put_facts, read
     from fleet.cli.spec_options import chosen as values
     from fleet.errors import FleetError
 

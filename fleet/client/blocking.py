@@ -15,15 +15,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fleet.client.calls import KeptCalls, PictureCalls
 from fleet.client.link import Link, LinkLost
 from fleet.client.routing import ranked
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
+from fleet.client.terms import Terms
 from fleet.errors import Deadline, FleetError, NoServer, UsageError
 from fleet.protocol import Data
 from fleet.settings import Address, ServerLimits, Servers, parse_servers
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 CONNECT_S: Final = 3.0  # for one server to accept a connection
 RETURN_S: Final = 10.0  # for a server to come back that went away with a task
@@ -96,6 +100,7 @@ class Client(PictureCalls, KeptCalls):
         self.servers = parse_servers(servers)
         self.timeout_s = timeout
         self.limits = limits or ServerLimits()
+        self._homes: dict[str, Address] = {}  # servers of kept jobs, by what their handles begin with
         self._begin()
 
     def _begin(self) -> None:
@@ -148,6 +153,10 @@ class Client(PictureCalls, KeptCalls):
         unique: str | bytes | None = None,
         priority: Priority = "normal",
         background: bool = False,
+        at: datetime | float | None = None,
+        delay: float | None = None,
+        ttl: float | None = None,
+        attempts: int | None = None,
         timeout: float | None = None,
     ) -> Task:
         """Hand a job to a job server and return once it has it.
@@ -158,16 +167,26 @@ class Client(PictureCalls, KeptCalls):
             unique: jobs of one function with equal uniques are one job while it lives. None: never;
                 ``"-"``: equal workloads.
             priority: ``high`` jobs go before ``normal`` before ``low`` ones, over all functions.
-            background: nobody waits; the task has no result.
+            background: nobody waits; the task has no result, but see `job`.
+            at, delay: of a background job: it begins not before this moment (seconds since 1970), or so many seconds
+                from now.
+            ttl, attempts: of a background job, at a job server with a store: it expires if it has not begun after so
+                many seconds, and is given up after so many failures.
             timeout: seconds for a server to accept it.
 
         Raises:
             NoServer: none of the servers answered; the text says which were tried.
             QueueFull: try again later.
-            UsageError: a name or the workload is too large.
+            NoStore: ttl or attempts are given, and the job server keeps no jobs.
+            UsageError: a name or the workload is too large, or the arguments make no sense together.
         """
         data = workload.encode() if isinstance(workload, str) else workload
-        return self._submit(Task, function, (data,), unique, priority, background, timeout)
+        terms = Terms.of(time.time(), at, delay, ttl, attempts)
+        if terms == Terms():
+            return self._submit(Task, function, (data,), unique, priority, background, timeout)
+        if not background:
+            raise UsageError("at, delay, ttl and attempts are for background jobs; add background=True")
+        return self._submit_on_terms(function, data, unique, priority, terms, timeout)
 
     def run(self, function: str, workload: Workload = b"", *, timeout: float | None = None, **how: Any) -> bytes:
         """`submit` and wait for the result; `timeout` (seconds) is for both. Raises as both do."""
@@ -189,7 +208,9 @@ class Client(PictureCalls, KeptCalls):
         priority: Priority,
         background: bool,
         timeout: float | None,
+        *,
         server: Address | None = None,
+        run_at: int = 0,
     ) -> T:
         name = function.encode()
         # With a unique of its own a task that is sent again, because its server's answer was lost, is not doubled.
@@ -198,7 +219,7 @@ class Client(PictureCalls, KeptCalls):
         )
         self._check(name, key, sum(map(len, workload)))
         task = kind(name, workload, key, priority, background)
-        task._client, task._pid, task.only = self, os.getpid(), server
+        task._client, task._pid, task.only, task.run_at = self, os.getpid(), server, run_at
         self._alive()
         with self._changed:
             self._place(task)

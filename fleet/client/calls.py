@@ -6,13 +6,18 @@ What they need of the pictures, or of kept jobs, is loaded when they are called.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fleet.settings import Address, ServerLimits
 
 if TYPE_CHECKING:
+    from fleet.client.blocking import Task
     from fleet.client.images import PictureTask, Size, Source, Thumbnails
     from fleet.client.kept import JobInfo, KeptJob
+    from fleet.client.task import Priority
+    from fleet.client.terms import Terms
+    from fleet.protocol import Data
 
 
 class PictureCalls:
@@ -90,7 +95,26 @@ class KeptCalls:
     servers: tuple[Address, ...]
 
     _submit: Callable[..., Any]  # as `PictureCalls` has it
+    _homes: dict[str, Address]
     _deadline: Callable[[float | None], float]  # seconds, monotonic
+
+    def _submit_on_terms(
+        self,
+        function: str,
+        data: Data,
+        unique: str | bytes | None,
+        priority: Priority,
+        terms: Terms,
+        timeout: float | None,
+    ) -> Task:
+        from fleet.client.blocking import Task
+        from fleet.client.kept import submit_on_terms
+
+        if terms.fits_a_packet and priority == "normal":
+            task: Task = self._submit(Task, function, (data,), unique, priority, True, timeout, run_at=terms.at)
+            return task
+        said = {name: value for name, value in asdict(terms).items() if value}
+        return submit_on_terms(self, {"function": function, "priority": priority, **said}, data, unique, timeout)
 
     def job(self, handle: str | None = None, *, function: str | None = None, unique: str | None = None) -> KeptJob:
         """A job that was submitted before, by this process or another; named by its handle, or by the other two.

@@ -55,9 +55,13 @@ class Conversation:
         return [request for request in self._awaiting if isinstance(request, StatusRequest)]
 
     def submit(self, task: TaskState) -> None:
-        kind = SUBMITS[task.priority, task.background]
+        names = task.function, task.unique
         size = sum(map(len, task.workload))
-        self.outbox.append(encode_head(REQ, kind, task.function, task.unique, data_bytes=size))
+        if task.run_at:
+            head = encode_head(REQ, packets.SUBMIT_JOB_EPOCH, *names, b"%d" % task.run_at, data_bytes=size)
+        else:
+            head = encode_head(REQ, SUBMITS[task.priority, task.background], *names, data_bytes=size)
+        self.outbox.append(head)
         self.outbox.extend(part for part in task.workload if part)
         self._awaiting.append(task)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Any, Final, Literal
 
@@ -30,13 +30,14 @@ from fleet.errors import (
     ServerRefused,
     UsageError,
 )
-from fleet.protocol import kept
+from fleet.protocol import Data, kept
 from fleet.settings import Address
 
 State = Literal["waiting", "queued", "running", "completed", "failed", "dead", "cancelled", "expired"]
 Change = Literal["cancel", "retry", "purge"]
 
-_CHANGES: Final = {"cancel": (kept.JOBS, "cancelled"), "retry": (kept.DEAD, "retried"), "purge": (kept.DEAD, "purged")}
+# Which function changes jobs so, and how it is called when it is done.
+CHANGES: Final = {"cancel": (kept.JOBS, "cancelled"), "retry": (kept.DEAD, "retried"), "purge": (kept.DEAD, "purged")}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class JobInfo:
         known = {field.name: told[field.name] for field in fields(cls) if field.name in told}
         known |= {name: tuple(known.get(name, ())) for name in ("progress", "errors")}
         return cls(**{**known, "server": server, "progress": known["progress"] or (0, 0)})
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As it may stand in JSON."""
+        return {**asdict(self), "server": str(self.server)}
 
 
 class KeptJob:
@@ -120,7 +125,15 @@ class KeptJob:
 
     def cancel(self, timeout: float | None = None) -> bool:
         """End the job unless it has ended; returns whether it had not. Raises as `status` does."""
-        return change(self._client, "cancel", [self.status(timeout)], timeout) > 0
+        info = self.status(timeout)
+        return change(self._client, info.server, "cancel", [info.handle], timeout) > 0
+
+    def workload(self, timeout: float | None = None) -> bytes:
+        """What a job in the dead letter was given. Raises as `status` does, and ServerRefused if it is not there."""
+        deadline = self._client._deadline(timeout)
+        server = self.status(timeout).server
+        request = json.dumps({"do": "workload", "handle": self.handle}).encode()
+        return asked(self._client, server, kept.DEAD, request, deadline).result(_left(deadline))
 
     def _end_of(self, failure: JobFailed) -> FleetError:
         """The error that says how a job ended that did not end well."""
@@ -137,15 +150,24 @@ class KeptJob:
     def _ask(self, function: str, workload: bytes, deadline: float) -> Task:
         """Ask the server that has the job, or one after the other until one says that it has."""
         troubles: list[FleetError] = []
-        for server in (self.server,) if self.server else self._client.servers:
+        for server in self._servers():
             try:
                 task = asked(self._client, server, function, workload, deadline)
             except (NoServer, ServerRefused, Deadline) as error:
                 troubles.append(error)
             else:
                 self.server = server
+                if self.handle:
+                    self._client._homes[_home(self.handle)] = server
                 return task
         raise self._unknown(troubles)
+
+    def _servers(self) -> Sequence[Address]:
+        """Who is asked: the one that knows it, or all, first of them the one whose handles begin like this job's."""
+        if self.server:
+            return (self.server,)
+        likely = self._client._homes.get(_home(self.handle or ""))
+        return sorted(self._client.servers, key=lambda server: server != likely)
 
     def _unknown(self, troubles: list[FleetError]) -> FleetError:
         """None of the servers knows the job; what that means is what the most telling one of them said."""
@@ -180,17 +202,15 @@ def listed(
             return
 
 
-def change(client: KeptCalls, what: Change, jobs: Iterable[JobInfo], timeout: float | None = None) -> int:
-    """Cancel, retry or purge jobs at their servers; returns how many there were. `timeout` is for each thousand."""
-    handles: dict[Address, list[str]] = {}
-    for job in jobs:
-        handles.setdefault(job.server, []).append(job.handle)
-    function, counted = _CHANGES[what]
+def change(
+    client: KeptCalls, server: Address, what: Change, handles: Iterable[str], timeout: float | None = None
+) -> int:
+    """Cancel, retry or purge jobs at one server; returns how many there were. `timeout` is for each thousand."""
+    function, counted = CHANGES[what]
+    rest = iter(handles)
     changed = 0
-    for server, all_of_it in handles.items():
-        rest = iter(all_of_it)
-        while some := list(islice(rest, kept.AT_ONCE_MOST)):
-            changed += _answer(client, server, function, {"do": what, "handles": some}, timeout)[counted]
+    while some := list(islice(rest, kept.AT_ONCE_MOST)):
+        changed += _answer(client, server, function, {"do": what, "handles": some}, timeout)[counted]
     return changed
 
 
@@ -208,12 +228,36 @@ def asked(client: KeptCalls, server: Address, function: str, workload: bytes, de
         ServerRefused: see its code.
         NoServer, Deadline: it does not answer.
     """
-    task: Task = client._submit(Task, function, (workload,), None, "normal", False, _left(deadline), server)
-    ours = workload.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:"
-    if task.handle and task.handle.startswith(ours):
-        return task
-    task.given_up = True
-    raise NoStore(kept.NO_STORE, f"{server} is a job server of another kind, which keeps no results")
+    task: Task = client._submit(Task, function, (workload,), None, "normal", False, _left(deadline), server=server)
+    _check(task, workload.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:")
+    return task
+
+
+def submit_on_terms(
+    client: KeptCalls, order: dict[str, Any], data: Data, unique: str | bytes | None, timeout: float | None
+) -> Task:
+    """Submit a background job of which more is to be said than a packet can hold. Raises as `Client.submit` does."""
+    deadline = client._deadline(timeout)
+    workload = (json.dumps(order).encode() + b"\n", data)
+    task: Task = client._submit(Task, kept.SUBMIT, workload, unique, "normal", False, timeout)
+    _check(task, f"{kept.SUBMIT}:")
+    handle = task.result(_left(deadline))
+    submitted = Task(order["function"].encode(), (), task.unique, order["priority"], True)
+    submitted._client, submitted._pid, submitted.server = task._client, task._pid, task.server
+    submitted.created(handle)
+    return submitted
+
+
+def _check(task: Task, handle: str) -> None:
+    """A question was taken as one, and not as a job. The handles of its answers begin with `handle`."""
+    if not (task.handle and task.handle.startswith(handle)):
+        task.given_up = True
+        raise NoStore(kept.NO_STORE, f"{task.server} is a job server of another kind, which keeps no jobs")
+
+
+def _home(handle: str) -> str:
+    """What a handle says of its server, ``H:host``. Servers of one host may share it."""
+    return handle.rpartition(":")[0]
 
 
 def _left(deadline: float) -> float:

@@ -42,6 +42,7 @@ class TaskState:
         self.background = background
         self.handle: str | None = None
         self.server: Address | None = None  # where it was submitted last
+        self.run_at = 0  # of a background task: not before so many seconds since 1970
         self.only: Address | None = None  # the one server that is asked, if it must be that one
         self.tried: dict[Address, str] = {}  # servers that would not have it, and why, since it last had one
         self.resubmits = 0  # how often a server went away with it

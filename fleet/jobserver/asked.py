@@ -1,7 +1,8 @@
 """What a job server is asked about the jobs it keeps: functions that it answers itself.
 
 Rule 1: they are submitted like any function, in the foreground, so every Gearman client can ask. Rule 2: an answer
-leaves after the commit of all that it tells of. Rule 3: what changes jobs is taken from an `admin` peer only.
+leaves after the commit of all that it tells of. Rule 3: what changes jobs, or shows what they were given, is taken from
+an `admin` peer only.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from fleet.jobserver.window import WindowBroker
 from fleet.protocol import Data, kept
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION
 
-CHANGING: Final = frozenset({"cancel", "retry", "purge"})
+GUARDED: Final = frozenset({"cancel", "workload", "retry", "purge"})
 
 
 class AskedBroker(WindowBroker):
     """A broker with a store that answers for what it keeps. The arguments are those of `WindowBroker`."""
 
-    def _answer(self, peer: Peer, name: bytes, workload: Data, background: bool, now: int) -> Job:
+    def _answer(self, peer: Peer, name: bytes, unique: bytes, workload: Data, background: bool, now: int) -> Job:
         """Answer a submit of one of the server's own functions; raises Refusal."""
         if background:
             raise Refusal(b"INVALID_ARGUMENT", b"%s is answered at once; submit it in the foreground" % name)
@@ -36,11 +37,15 @@ class AskedBroker(WindowBroker):
         do = _DO.get((name.decode(), what)) if isinstance(what, str) else None
         if do is None:
             raise senseless("do is one of " + ", ".join(what for function, what in _DO if function == name.decode()))
-        if what in CHANGING and not peer.admin:
+        if what in GUARDED and not peer.admin:
             raise Refusal(b"PERMISSION_DENIED", f"{what} is taken from this machine only".encode())
-        question = Question(peer, name, self._new_handle().rpartition(b":")[2], request)
+        question = Question(peer, name, self._number(), request)
         do(self, question, now)
         return question.job
+
+    def _number(self) -> bytes:
+        """What tells one question from another."""
+        return self._new_handle().rpartition(b":")[2]
 
     # -- results ----------------------------------------------------------------------------------------------
 
@@ -122,8 +127,7 @@ class AskedBroker(WindowBroker):
             elif job is not None:
                 question.answer(self._describe(likeness(job), now))
             elif found is None:
-                refusal = self._unknown(handle or b"")
-                question.refuse(refusal.code.decode(), refusal.text.decode())
+                question.refuse(self._unknown(handle or b""))
             elif found.end is End.DEAD:
                 self._show_listed(question, found.handle, dead=True, result=found)
             else:
@@ -151,6 +155,18 @@ class AskedBroker(WindowBroker):
     def _describe(self, listed: Listed, now: int, *, whole: bool = False) -> Json:
         return described(listed, self.jobs.get(listed.entry.handle), self._wall_s(now), whole=whole)
 
+    def _exhume(self, question: Question, now: int) -> None:
+        """The workload of a dead job, as it was submitted."""
+        handle = question.text("handle") or b""
+
+        def found(entry: Entry | None, now: int) -> None:
+            if entry:
+                question.answer(entry.workload)
+            else:
+                question.refuse(Refusal(kept.NOT_FOUND.encode(), b"There is no such job in the dead letter"))
+
+        self._ask(stores.Exhume(handle), found)
+
     # -- changing ---------------------------------------------------------------------------------------------
 
     def _cancel(self, question: Question, now: int) -> None:
@@ -172,7 +188,7 @@ class AskedBroker(WindowBroker):
     def _retry(self, question: Question, now: int) -> None:
         def revived(entries: list[Entry] | Refused, now: int) -> None:
             if isinstance(entries, Refused):
-                question.refuse("QUEUE_ERROR", entries.reason)
+                question.refuse(Refusal(b"QUEUE_ERROR", entries.reason.encode()))
                 return
             for entry in entries:
                 self._count(entry, 1)
@@ -193,6 +209,7 @@ _DO: Final[dict[tuple[str, str], Callable[[AskedBroker, Question, int], None]]] 
     (kept.JOBS, "cancel"): AskedBroker._cancel,
     (kept.DEAD, "list"): AskedBroker._list_dead,
     (kept.DEAD, "show"): AskedBroker._show,
+    (kept.DEAD, "workload"): AskedBroker._exhume,
     (kept.DEAD, "retry"): AskedBroker._retry,
     (kept.DEAD, "purge"): AskedBroker._purge,
 }

@@ -8,19 +8,23 @@ about it. Rule 3: foreground jobs never touch the store, unless they share their
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from fleet.jobserver import stores
 from fleet.jobserver.asked import AskedBroker
 from fleet.jobserver.functions import RESERVED
 from fleet.jobserver.job import NONE_YET, NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
+from fleet.jobserver.question import Question, read_order, senseless
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.retries import after_death, after_failure, with_error
 from fleet.jobserver.stores import End, Entry, Exists, Refused, Result
-from fleet.jobserver.window import HORIZON_S, Kept, ignore
+from fleet.jobserver.window import HORIZON_S, Kept, Terms, ignore
 from fleet.protocol import Data
+from fleet.protocol.kept import SUBMIT
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
+
+AT_ONCE: Final = Terms()
 
 
 class DurableBroker(AskedBroker):
@@ -40,9 +44,11 @@ class DurableBroker(AskedBroker):
         background: bool = False,
         reducer: bytes = b"",
         epoch_s: int = 0,
+        terms: Terms = AT_ONCE,
     ) -> Job:
         if name in RESERVED:
-            return self._answer(peer, name, workload, background, now)
+            return self._answer(peer, name, unique, workload, background, now)
+        terms = terms._replace(run_at=epoch_s) if epoch_s else terms
         function, key = self._place(name, unique, workload, reducer)
         if background and self.stored >= self.limits.stored_jobs:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
@@ -55,16 +61,16 @@ class DurableBroker(AskedBroker):
         if is_new and key and not epoch_s and self._policy(function).cache_s:
             self._look_in_cache(job, now)
         if job in self._looking:
-            self._looking[job] = self._looking[job] or background
+            self._looking[job] = self._looking[job] or (terms if background else None)
         elif background and job not in self._kept:
-            self._keep(job, epoch_s, now, has_place=not is_new and job not in self._outside)
+            self._keep(job, terms, now, has_place=not is_new and job not in self._outside)
         elif is_new and key and function.backlog:
             self._look_in_store(job)
         elif is_new:
             self._line_up(job, epoch_s, now)
         return job
 
-    def _keep(self, job: Job, epoch_s: int, now: int, *, has_place: bool = False) -> None:
+    def _keep(self, job: Job, terms: Terms, now: int, *, has_place: bool = False) -> None:
         """Have the store keep a background job; one that has its place already was in the foreground until now."""
         entry = Entry(
             handle=job.handle,
@@ -75,7 +81,9 @@ class DurableBroker(AskedBroker):
             priority=job.priority,
             reducer=job.reducer,
             submitted=self._wall_s(now),
-            run_at=max(0, epoch_s),
+            run_at=terms.run_at,
+            expires=terms.expires,
+            max_attempts=terms.attempts,
         )
         if not has_place:
             self._put_outside(job)
@@ -83,6 +91,8 @@ class DurableBroker(AskedBroker):
             job.background = True
         kept = self._kept[job] = Kept(entry, claimed=has_place or self._has_room(job.function, entry, now))
         job.pending = job.pending or Pending()
+        if entry.expires:
+            self._mortal.add(job)
         if not kept.claimed:
             self._count(entry, 1)
         self._ask(stores.Put(entry, kept.claimed), lambda answer, now: self._put_answered(job, kept, answer, now))
@@ -170,25 +180,49 @@ class DurableBroker(AskedBroker):
         for listener in listeners:
             self._listen(job, listener)
 
+    def _answer(self, peer: Peer, name: bytes, unique: bytes, workload: Data, background: bool, now: int) -> Job:
+        if name == SUBMIT.encode() and not background:
+            return self._submit_on_terms(peer, unique, workload, now)
+        return super()._answer(peer, name, unique, workload, background, now)
+
+    def _submit_on_terms(self, peer: Peer, unique: bytes, workload: Data, now: int) -> Job:
+        """Submit the background job that the workload describes, and answer with its handle once it is kept."""
+        order, payload = read_order(workload)
+        question = Question(peer, SUBMIT.encode(), self._number(), order)
+        function = question.text("function") or b""
+        if function in RESERVED:
+            raise senseless("function is one of yours")
+        run_at, ttl_s = question.number("at", 0), question.number("ttl", 0)
+        expires = max(run_at, self._wall_s(now)) + ttl_s if ttl_s else 0
+        terms = Terms(run_at, expires, question.number("attempts", 0))
+        how: dict[str, Any] = {"priority": question.priority(), "background": True, "terms": terms}
+        job = self.submit(peer, function, unique, payload, now, **how)
+        pending = job.pending
+        if pending is None:  # it was there before; the answer must not come before JOB_CREATED all the same
+            self._ask(stores.Look(job.handle), lambda _, now: question.answer(job.handle))
+        else:
+            pending.then(lambda found: question.refuse(found) if isinstance(found, Refusal) else question.answer(found))
+        return question.job
+
     # -- foreground submits that a kept job may answer ----------------------------------------------------------
 
     def _look_in_cache(self, job: Job, now: int) -> None:
         """See whether the store has a result with the key of this new job that is fresh enough."""
         job.pending = Pending()
         self._put_outside(job)
-        self._looking[job] = False
+        self._looking[job] = None
         since = self._wall_s(now) - self._policy(job.function).cache_s
 
         def looked(result: Result | None, now: int) -> None:
-            background = self._looking.pop(job)
+            terms = self._looking.pop(job)
             if result:
                 pending, job.pending = job.pending, None
                 assert pending is not None
                 pending.settle(result.handle)
                 if job.handle in self.jobs:
                     self.tell_result(self._discard(job), result)
-            elif background and job.handle in self.jobs:
-                self._keep(job, 0, now)
+            elif terms and job.handle in self.jobs:
+                self._keep(job, terms, now)
             else:
                 self._look_in_store(job)
 
@@ -225,9 +259,23 @@ class DurableBroker(AskedBroker):
             kept = self._kept.get(job)
             if kept is None or not 0 < kept.entry.expires <= self._wall_s(now):
                 break
-            self._close(job, kept, End.EXPIRED, b"", now)
-            self._fail(job, End.EXPIRED, now)
+            self._expire(job, kept, now)
         return job
+
+    def _look_around(self, now: int) -> None:
+        """As the window's; and end the jobs in memory that nobody began in time."""
+        super()._look_around(now)
+        wall_s = self._wall_s(now)
+        for job in list(self._mortal):
+            kept = self._kept.get(job)
+            if kept is None:
+                self._mortal.discard(job)
+            elif kept.claimed and job not in self._outside and not job.worker and kept.entry.expires <= wall_s:
+                self._expire(job, kept, now)
+
+    def _expire(self, job: Job, kept: Kept, now: int) -> None:
+        self._close(job, kept, End.EXPIRED, b"", now)
+        self._fail(job, End.EXPIRED, now)
 
     # -- how jobs end -----------------------------------------------------------------------------------------
 
@@ -247,7 +295,7 @@ class DurableBroker(AskedBroker):
             if isinstance(verdict, Entry):
                 self._try_again(job, kept, verdict, now)
                 return True
-            kept.entry = with_error(kept.entry, error)
+            kept.entry = replace(with_error(kept.entry, error), failures=kept.entry.failures + 1)
             self._close(job, kept, verdict, bytes(data), now)
             self._end(job, verdict, now)
             self._tell(job, kind, data)
@@ -290,7 +338,8 @@ class DurableBroker(AskedBroker):
             self._ask(stores.Amend(verdict), ignore)
             self._put_back(job, now)
         else:
-            self._poison(job, kept, f"{kept.entry.deaths + 1} workers died with it", now)
+            kept.entry = replace(kept.entry, deaths=kept.entry.deaths + 1)
+            self._poison(job, kept, f"{kept.entry.deaths} workers died with it", now)
 
     def _forgive(self, handle: bytes) -> None:
         job = self.jobs.get(handle)
@@ -324,8 +373,8 @@ class DurableBroker(AskedBroker):
         del self._kept[job]
         if not kept.claimed:
             self._count(kept.entry, -1)
-        wall_s, keep_s = self._wall_s(now), self._policy(job.function).keep_s
+        wall_s = self._wall_s(now)
         result = Result(job.handle, job.function.name, kept.entry.key, end, data, wall_s)
-        keeps = keep_s and kept.size <= self.limits.result_bytes
+        keep_until = self._keep_until(job.function, wall_s) if kept.size <= self.limits.result_bytes else 0
         entry = kept.entry if end is End.DEAD else None
-        self._tell_end(stores.Finish(result, wall_s + keep_s if keeps else 0, entry))
+        self._tell_end(stores.Finish(result, keep_until, entry))

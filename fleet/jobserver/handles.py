@@ -11,16 +11,16 @@ from typing import Final
 from zlib import crc32
 
 HANDLE_BYTES: Final = 63  # libgearman's buffer has 64, with a NUL
-SECRET_DIGITS: Final = 12  # of base64, so 72 bits; with a short prefix a handle takes 64 bytes of memory, not 80
-CHECK_DIGITS: Final = 2
-PREFIX_BYTES: Final = HANDLE_BYTES - SECRET_DIGITS - CHECK_DIGITS - len(":18446744073709551615-")
+SECRET_DIGITS: Final = 14  # of base64, so 84 bits; with a short prefix a handle takes 64 bytes of memory, not 80
+CHECK_DIGITS: Final = 2  # of them, if the handle is to be known again
+PREFIX_BYTES: Final = HANDLE_BYTES - SECRET_DIGITS - len(":18446744073709551615-")
 
 
 def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
     """Makes handles ``prefix:n-random``; the prefix is ``H:`` and this host's name if there is none.
 
     The random part is what nobody guesses. It also keeps handles apart across restarts, so that an old one never
-    comes to mean another job. Behind it stand digits by which `made_with` knows it again.
+    comes to mean another job. With a mark its last digits are those by which `made_with` knows it again.
     """
     host = (socket.gethostname() or "fleet").split(".")[0]
     start = _printable(prefix or f"H:{host}")[:PREFIX_BYTES] + b":"
@@ -30,8 +30,8 @@ def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
     def make() -> bytes:
         if not secrets:
             fresh = urlsafe_b64encode(os.urandom(SECRET_DIGITS * 384))  # one system call for 512 handles
-            drawn = (fresh[at : at + SECRET_DIGITS] for at in range(0, len(fresh), SECRET_DIGITS))
-            secrets.extend(secret + _check(secret, mark) for secret in drawn)
+            drawn = [fresh[at : at + SECRET_DIGITS] for at in range(0, len(fresh), SECRET_DIGITS)]
+            secrets.extend([each[:-CHECK_DIGITS] + _check(each, mark) for each in drawn] if mark else drawn)
         return b"%s%d-%s" % (start, next(numbers), secrets.pop())
 
     return make
@@ -39,12 +39,12 @@ def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
 
 def made_with(mark: int, handle: bytes) -> bool:
     """Whether a maker with this mark made the handle. Of what people mistype, one in 4096 passes."""
-    secret, check = handle[-SECRET_DIGITS - CHECK_DIGITS : -CHECK_DIGITS], handle[-CHECK_DIGITS:]
-    return len(secret) == SECRET_DIGITS and check == _check(secret, mark)
+    secret = handle[-SECRET_DIGITS:]
+    return len(secret) == SECRET_DIGITS and secret[-CHECK_DIGITS:] == _check(secret, mark)
 
 
 def _check(secret: bytes, mark: int) -> bytes:
-    return _PAIRS[crc32(secret, mark) % len(_PAIRS)]
+    return _PAIRS[crc32(secret[:-CHECK_DIGITS], mark) & 4095]
 
 
 def _printable(text: str) -> bytes:

@@ -12,10 +12,11 @@ from fleet.jobserver.job import NONE_YET, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import End, Entry, Listed, Result
-from fleet.protocol import kept
+from fleet.protocol import Data, kept
 from fleet.protocol.packets import WORK_COMPLETE
 
 REQUEST_BYTES: Final = 256 * 1024  # enough for all the handles that one may have
+ORDER_BYTES: Final = 4096
 PRIORITIES: Final = ("high", "normal", "low")
 
 Json = dict[str, Any]
@@ -30,12 +31,12 @@ class Question:
         self.job = Job(b"%s:%s" % (name, number), Function(name), b"", b"", b"")
         self._pending = self.job.pending = Pending()
 
-    def answer(self, value: Json) -> None:
+    def answer(self, value: Json | Data) -> None:
         self._pending.settle(self.job.handle)
-        self._peer.news(WORK_COMPLETE, self.job, json.dumps(value).encode())
+        self._peer.news(WORK_COMPLETE, self.job, json.dumps(value).encode() if isinstance(value, dict) else value)
 
-    def refuse(self, code: str, text: str) -> None:
-        self._pending.settle(Refusal(code.encode(), text.encode()))
+    def refuse(self, refusal: Refusal) -> None:
+        self._pending.settle(refusal)
 
     # -- what may stand in it; each raises Refusal ----------------------------------------------------------------
 
@@ -50,6 +51,12 @@ class Question:
         if not isinstance(value, int) or not 0 <= value < 2**62:
             raise senseless(f"{name} is a whole number")
         return value
+
+    def priority(self) -> int:
+        value = self.request.get("priority", "normal")
+        if value not in PRIORITIES:
+            raise senseless(f"priority is one of {', '.join(PRIORITIES)}")
+        return PRIORITIES.index(value)
 
     def handles(self) -> tuple[bytes, ...]:
         value = self.request.get("handles")
@@ -69,6 +76,14 @@ def read_object(workload: bytes) -> Json:
     if not isinstance(request, dict):
         raise senseless('the workload is a JSON object such as {"do": "list"}')
     return request
+
+
+def read_order(workload: Data) -> tuple[Json, Data]:
+    """What a submit in an envelope says of its job, in a line of JSON, and the job's own workload. Raises Refusal."""
+    line, newline, _ = bytes(workload[:ORDER_BYTES]).partition(b"\n")
+    if not newline:
+        raise senseless(f"the workload begins with a line of JSON, of {ORDER_BYTES} bytes at most")
+    return read_object(line), workload[len(line) + 1 :]
 
 
 def senseless(text: str) -> Refusal:

@@ -129,6 +129,7 @@ class Session(Wire):
 
     def _settled(self, handle: bytes | Refusal) -> None:
         if isinstance(handle, Refusal):
+            self.guesses += handle.code == b"JOB_NOT_FOUND"
             self.send(packets.ERROR, handle.code, handle.text)
         else:
             self.send(packets.JOB_CREATED, handle)

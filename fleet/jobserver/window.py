@@ -8,7 +8,7 @@ in `requests`, each with what is to be done with its answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fleet.jobserver import stores
 from fleet.jobserver.broker import Broker
@@ -24,6 +24,14 @@ LOOK_NS: Final = 10 * NS  # between two looks for jobs whose time comes, and for
 HORIZON_S: Final = 30  # jobs whose time comes so soon are in memory; more than one look ahead
 
 Then = Callable[[Any, int], None]  # with the store's answer, and the time
+
+
+class Terms(NamedTuple):
+    """On what terms a background job is kept. Times are seconds since 1970."""
+
+    run_at: int = 0  # not before; 0: at once
+    expires: int = 0  # it may begin so late; 0: never too late
+    attempts: int = 0  # failures until it is given up; 0: what its function's policy says
 
 
 class Kept:
@@ -73,7 +81,8 @@ class WindowBroker(Broker):
         self._is_ours = is_ours
         self._kept: dict[Job, Kept] = {}
         self._outside: set[Job] = set()  # jobs in no queue, because the store was asked about them
-        self._looking: dict[Job, bool] = {}  # new jobs that a kept result may answer; whether in the background, too
+        self._looking: dict[Job, Terms | None] = {}  # new jobs that a kept result may answer; None: in the foreground
+        self._mortal: set[Job] = set()  # jobs in memory that expire, and some that have ended meanwhile
         self._claiming: set[tuple[Function, int]] = set()  # windows that are being filled
         self._ending: set[bytes] = set()  # handles of jobs that ended, which the store will hear of
         self._deaths = Deaths()
@@ -97,18 +106,21 @@ class WindowBroker(Broker):
         self._wall_offset_s = wall_s - now / NS
         if now >= self._look_at:
             self._look_at = now + LOOK_NS
-            self._look_around(int(wall_s))
+            self._look_around(now)
         super().tick(now, wall_s)
         self.due = min(self.due, self._look_at)
         return max(0, self.due - now)
 
-    def _look_around(self, wall_s: int) -> None:
+    def _look_around(self, now: int) -> None:
+        wall_s = self._wall_s(now)
         if self.stored:
             for function in self.functions.values():
                 for priority in PRIORITIES:
                     self._refill(function, priority)
             due = stores.ClaimDue(wall_s + HORIZON_S, self.limits.window)
             self._ask(due, self._claimed)
+            late = stores.Expire(wall_s, self._keep_until(None, wall_s), self.limits.window)
+            self._ask(late, self._expired)
         self._ask(stores.Sweep(wall_s, self.limits.results_bytes), ignore)
 
     # -- the window -------------------------------------------------------------------------------------------
@@ -158,6 +170,8 @@ class WindowBroker(Broker):
         job.retries = entry.failures + entry.deaths
         self._remember(job)
         self._kept[job] = Kept(entry, claimed=True)
+        if entry.expires:
+            self._mortal.add(job)
         wall_s = self._wall_s(now)
         self._line_up(job, entry.run_at if entry.run_at > wall_s else 0, now)
         job.since = now - NS * max(0, wall_s - max(entry.submitted, entry.run_at))  # it could have run since then
@@ -205,15 +219,22 @@ class WindowBroker(Broker):
 
         def cancelled(entry: Entry | None, now: int) -> None:
             if entry:
-                self._count(entry, -1)
-                self.functions.named(entry.function).tally.ended(End.CANCELLED)
+                self._ended_in_store(entry, End.CANCELLED)
                 pending.settle(True)
             else:  # it was claimed meanwhile, or there is none
                 pending.settle(handle in self.jobs and self.cancel(handle, now) is True)
 
-        keep_s = self._policy(None).keep_s
-        self._ask(stores.Cancel(handle, wall_s, wall_s + keep_s if keep_s else 0), cancelled)
+        self._ask(stores.Cancel(handle, wall_s, self._keep_until(None, wall_s)), cancelled)
         return pending
+
+    def _expired(self, entries: list[Entry], now: int) -> None:
+        for entry in entries:
+            self._ended_in_store(entry, End.EXPIRED)
+
+    def _ended_in_store(self, entry: Entry, end: End) -> None:
+        """A job ended that only the store had."""
+        self._count(entry, -1)
+        self.functions.named(entry.function).tally.ended(end)
 
     def resume(self, peer: Peer, handle: bytes, now: int) -> bool | Pending[bool]:
         job = self.jobs.get(handle)
@@ -270,6 +291,11 @@ class WindowBroker(Broker):
     def _policy(self, function: Function | None) -> FunctionPolicy:
         found = self._policies.get(function.name) if function else None
         return found or self._policies.get(b"") or _DEFAULT
+
+    def _keep_until(self, function: Function | None, wall_s: int) -> int:
+        """How long it is kept how a job of the function ended; 0: not at all."""
+        keep_s = self._policy(function).keep_s
+        return wall_s + keep_s if keep_s else 0
 
     def _wall_s(self, now: int) -> int:
         return int(now / NS + self._wall_offset_s)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+SUBMIT: Final = "fleet.submit"  # submits a background job with more said about it than a packet can
 RESULT: Final = "fleet.result"  # waits for a job, and returns its result
 JOBS: Final = "fleet.jobs"  # lists, shows and cancels jobs
 DEAD: Final = "fleet.dead"  # lists, shows, retries and purges what is in the dead letter
-FUNCTIONS: Final = (RESULT, JOBS, DEAD)
+FUNCTIONS: Final = (SUBMIT, RESULT, JOBS, DEAD)
 
 # The codes of ERROR packets that answer them.
 NOT_FOUND: Final = "JOB_NOT_FOUND"  # there never was such a job here

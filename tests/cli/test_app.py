@@ -32,6 +32,16 @@ def test_every_command_has_help_and_stands_in_the_reference(command: str) -> Non
     assert f"fleet {command}" in (ROOT / "docs" / "reference.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "command", ["jobs list", "jobs show", "jobs cancel", "dead list", "dead show", "dead retry", "dead purge"]
+)
+def test_every_command_of_a_group_has_help_and_its_group_stands_in_the_reference(command: str) -> None:
+    assert fleet(*command.split(), "--help").returncode == 0
+    group, verb = command.split()
+    row = next(line for line in (ROOT / "docs" / "reference.md").read_text().splitlines() if f"`fleet {group}" in line)
+    assert verb in row
+
+
 def test_help_breaks_lines_where_the_terminal_ends() -> None:
     help = fleet("up", "--help").stdout.decode()
     assert "What dies is started again. Ctrl-C or SIGTERM lets running jobs finish" in help

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fleet.client import Client
+from fleet.client import Client, admin
 from fleet.errors import (
     Deadline,
     FleetError,
     JobCancelled,
     JobDead,
     JobFailed,
+    JobTooLate,
     NoServer,
     NoStore,
     NoSuchJob,
@@ -26,6 +28,7 @@ from fleet.protocol import packets
 from fleet.settings import Address
 from tests.client.test_blocking import closed_port, silent
 from tests.conftest import listening
+from tests.interop.servers import GEARMAND
 from tests.peer import Peer, explode, fail, reverse, worker
 from tests.processes import FLEET, LIMIT_S, Program, until
 
@@ -130,6 +133,17 @@ def test_with_several_servers_the_one_that_has_the_job_is_found(spawn: Spawn) ->
             client.job("H:none").result()
 
 
+def test_jobs_whose_handles_begin_alike_are_looked_for_where_the_last_one_was(spawn: Spawn) -> None:
+    first, second = keeping(spawn), keeping(spawn)
+    with Client(second) as client:
+        handles = [submitted(client, "f") for _ in range(3)]
+    with Client([first, second]) as client:
+        assert client.job(handles[0]).status().server == second
+        assert client.job(handles[1])._servers() == [second, first]
+        assert client.job("H:elsewhere:1")._servers() == [first, second]
+        assert client.job(function="f", unique="u")._servers() == [first, second]
+
+
 def test_a_server_that_is_down_might_have_had_the_job(keeper: Address) -> None:
     down = closed_port()
     with worker(keeper, reverse=reverse), Client([down, keeper]) as client:
@@ -200,3 +214,60 @@ def test_the_handle_of_a_running_job_shows_how_far_it_got(keeper: Address) -> No
         with worker(keeper, half=half):
             until(lambda: job.status().progress == (1, 2), "it has got half way")
             assert job.status().state == "running"
+
+
+# -- terms ------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_for_later_needs_no_store_and_begins_when_it_is_time(server: Address) -> None:
+    with worker(server, reverse=reverse), Client(server) as client:
+        begun = time.time()
+        submitted(client, "reverse", b"abc", delay=1)
+        until(lambda: not client.submit("reverse", background=True).status().known, "what is submitted now is done now")
+        until(lambda: admin.status(server)[0].jobs == 0, "the other is done, too")
+        assert time.time() - begun >= 1
+
+
+def test_a_jobs_own_terms_travel_and_hold(keeper: Address) -> None:
+    with Client(keeper) as client:
+        task = client.submit("explode", b"x", background=True, priority="high", ttl=100, attempts=2, unique="u")
+        again = client.submit("explode", b"x", background=True, unique="u")
+        assert task.background
+        assert task.handle == again.handle
+        info = client.job(task.handle).status()
+        assert (info.priority, info.attempts, info.bytes, info.unique) == ("high", 2, 1, "u")
+        assert abs(info.expires - 100 - time.time()) < LIMIT_S
+        with worker(keeper, explode=explode), pytest.raises(JobDead):
+            client.job(task.handle).result(LIMIT_S)
+        later = client.job(submitted(client, "f", at=time.time() + 1000, priority="low")).status()
+        assert (later.state, later.priority) == ("waiting", "low")
+
+
+def test_a_job_that_nobody_begins_in_time_is_too_late(keeper: Address) -> None:
+    with Client(keeper) as client:
+        job = client.job(submitted(client, "reverse", ttl=0.1))
+        until(lambda: time.time() > job.status().expires, "its time is over")
+        with worker(keeper, reverse=reverse), pytest.raises(JobTooLate, match="was not done while it was wanted"):
+            job.result(LIMIT_S)
+
+
+def test_terms_that_a_server_cannot_hold_to_are_refused(server: Address) -> None:
+    with Client(server) as client:
+        with pytest.raises(NoStore, match="start it with --store"):
+            client.submit("f", background=True, ttl=5)
+        with pytest.raises(UsageError, match="add background=True"):
+            client.submit("f", attempts=2)
+        assert not admin.status(server)
+
+
+@pytest.mark.interop
+def test_another_kind_of_job_server_takes_no_question_for_a_job(spawn: Spawn) -> None:
+    gearmand = GEARMAND.start(spawn)
+    with Client(gearmand) as client:
+        for ask in (
+            lambda: client.submit("f", background=True, ttl=5),
+            client.job("H:none").result,
+            lambda: list(client.dead()),
+        ):
+            with pytest.raises(NoStore, match="is a job server of another kind, which keeps no jobs"):
+                ask()

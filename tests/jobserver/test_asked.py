@@ -11,7 +11,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import Refused
 from fleet.jobserver.stores.memory import MemoryStore
-from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION
+from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
 from tests.jobserver.test_broker import Recorder, grabbed, peer
 from tests.jobserver.test_durable import Ack, House
 
@@ -210,6 +210,15 @@ def test_the_dead_are_listed_and_shown_with_the_error_of_each_attempt(house: Hou
     assert ask(house, "fleet.jobs", do="show", function="f", unique="u0") == shown
 
 
+def test_what_a_dead_job_was_given_is_shown_as_it_was(house: House) -> None:
+    (handle,) = bury(house, b"f")
+    asked = Asked(house, "fleet.dead", do="workload", handle=handle)
+    missing = Asked(house, "fleet.dead", do="workload", handle="H:none")
+    house.commit()
+    assert [bytes(data) for _, _, data in asked.who.heard] == [b"w"]
+    assert refused(missing.ack) == b"JOB_NOT_FOUND"
+
+
 def test_a_dead_job_is_tried_again_with_nothing_held_against_it(house: House) -> None:
     (handle,) = bury(house, b"f")
     worker = house.worker()
@@ -288,21 +297,24 @@ def test_a_handle_that_is_none_is_only_not_found(house: House, handle: str) -> N
     assert refused(asked) == refused(shown.ack) == b"JOB_NOT_FOUND"
 
 
-@pytest.mark.parametrize("name", [b"fleet.result", b"fleet.jobs", b"fleet.dead"])
+@pytest.mark.parametrize("name", [b"fleet.submit", b"fleet.result", b"fleet.jobs", b"fleet.dead"])
 def test_a_question_is_asked_in_the_foreground(house: House, name: bytes) -> None:
     with pytest.raises(Refusal, match="submit it in the foreground"):
         house.submit(name=name, background=True)
 
 
-@pytest.mark.parametrize(("name", "do"), [("fleet.jobs", "cancel"), ("fleet.dead", "retry"), ("fleet.dead", "purge")])
-def test_what_changes_jobs_is_taken_from_this_machine_only(house: House, name: str, do: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "do"),
+    [("fleet.jobs", "cancel"), ("fleet.dead", "workload"), ("fleet.dead", "retry"), ("fleet.dead", "purge")],
+)
+def test_what_changes_jobs_or_shows_workloads_is_taken_from_this_machine_only(house: House, name: str, do: str) -> None:
     house.client.admin = False
     with pytest.raises(Refusal, match="PERMISSION_DENIED"):
         house.submit(name=name.encode(), workload=json.dumps({"do": do, "handles": []}).encode(), background=False)
     house.submit(name=name.encode(), workload=b'{"do": "list"}', background=False)
 
 
-@pytest.mark.parametrize("name", [b"fleet.result", b"fleet.jobs", b"fleet.dead"])
+@pytest.mark.parametrize("name", [b"fleet.submit", b"fleet.result", b"fleet.jobs", b"fleet.dead"])
 def test_without_a_store_a_question_is_refused_and_never_a_job(name: bytes) -> None:
     broker = Broker(lambda: b"H:1")
     client = peer(broker)
@@ -311,3 +323,115 @@ def test_without_a_store_a_question_is_refused_and_never_a_job(name: bytes) -> N
     with pytest.raises(Refusal, match="NO_STORE"):
         broker.can_do(client, name, 0)
     assert not broker.functions
+
+
+# -- submits with more said about them --------------------------------------------------------------------------
+
+
+def order(house: House, unique: bytes = b"", payload: bytes = b"w", **request: Any) -> tuple[Ack, Recorder]:
+    who = peer(house.broker)
+    workload = json.dumps({"function": "f", **request}).encode() + b"\n" + payload
+    return house.submit(unique, name=b"fleet.submit", workload=workload, peer=who, background=False), who
+
+
+def ordered(house: House, unique: bytes = b"", payload: bytes = b"w", **request: Any) -> bytes:
+    """The handle of the job."""
+    ack, who = order(house, unique, payload, **request)
+    assert not ack.is_told
+    house.commit()
+    ((kind, handle, data),) = who.heard
+    assert (kind, handle) == (WORK_COMPLETE, ack.handle)
+    return bytes(data)
+
+
+def test_a_submit_in_an_envelope_is_a_background_job_and_answered_with_its_handle(house: House) -> None:
+    handle = ordered(house, b"u", b"\n\0payload", priority="high")
+    job = grabbed(house.broker, house.worker())
+    assert (job.handle, bytes(job.workload), job.unique, job.priority) == (handle, b"\n\0payload", b"u", 0)
+    assert ordered(house, b"u") == handle
+    assert house.submit(b"u").told == handle
+
+
+def test_a_jobs_own_attempts_count_instead_of_its_functions() -> None:
+    house = House()
+    handle = ordered(house, attempts=3)
+    worker = house.worker()
+    for _ in range(3):
+        assert house.look(handle).max_attempts == 3
+        house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
+        house.wait(1.5)
+    assert len(house.dead()) == 1
+
+
+@pytest.mark.parametrize("window", [1, 1000], ids=["only in the store", "in memory"])
+def test_a_job_that_nobody_begins_in_time_expires_and_frees_its_unique(window: int) -> None:
+    house = House(window=window)
+    house.wait(1000)
+    for n in range(3):
+        ordered(house, b"first%d" % n)
+    handle = ordered(house, b"u", ttl=60)
+    house.commit()
+    _, waiting = ask_for(house, handle) if window > 1 else (None, None)
+    house.wait(59)
+    assert ask(house, "fleet.jobs", do="show", handle=handle.decode())["expires"] == 1060
+    house.wait(10)
+    assert ask(house, "fleet.jobs", do="show", handle=handle.decode())["state"] == "expired"
+    if waiting:
+        assert [news[0] for news in waiting.heard] == [WORK_FAIL]
+    assert house.submit(b"u").told != handle
+    house.commit()
+    assert house.broker.functions[b"f"].tally.expired == 1
+    assert house.broker.stored == (0 if window > 1 else 3)
+
+
+def test_a_job_for_later_lives_for_so_long_from_then(house: House) -> None:
+    house.wait(1000)
+    handle = ordered(house, at=1100, ttl=60)
+    assert (house.look(handle).run_at, house.look(handle).expires) == (1100, 1160)
+    house.wait(120)
+    house.wait(1)
+    assert grabbed(house.broker, house.worker()).handle == handle
+
+
+def test_a_job_that_runs_does_not_expire(house: House) -> None:
+    handle = ordered(house, ttl=5)
+    worker = house.worker()
+    job = grabbed(house.broker, worker)
+    house.wait(100)
+    house.finish(worker, job)
+    assert house.look(handle).data == b"done"
+
+
+def test_a_submit_in_an_envelope_keeps_its_terms_while_a_kept_result_is_looked_for() -> None:
+    house = House(cache_s=60)
+    handle = ordered(house, b"u", ttl=50, attempts=7)
+    assert (house.look(handle).expires, house.look(handle).max_attempts) == (50, 7)
+
+
+@pytest.mark.parametrize(
+    ("workload", "text"),
+    [
+        (b"", b"begins with a line of JSON"),
+        (b'{"function": "f"}', b"begins with a line of JSON"),
+        (b" " * 4096 + b'{"function": "f"}\n', b"begins with a line of JSON"),
+        (b"x\n", b"JSON object"),
+        (b'{"function": "f", "ttl": 1.5}\n', b"ttl is a whole number"),
+        (b'{"function": "f", "priority": "urgent"}\n', b"priority is one of high, normal, low"),
+        (b'{"function": "fleet.submit"}\n', b"function is one of yours"),
+        (b"{}\n", b"A function name has"),
+    ],
+    ids=range(8),
+)
+def test_an_envelope_that_makes_no_sense_is_refused(house: House, workload: bytes, text: bytes) -> None:
+    with pytest.raises(Refusal) as caught:
+        house.submit(name=b"fleet.submit", workload=workload, background=False)
+    assert text in caught.value.text
+    assert not house.broker.jobs
+
+
+def test_an_envelope_for_which_there_is_no_room_is_refused(house: House) -> None:
+    ack, _ = order(house)
+    ((_, then),) = house.broker.requests
+    house.broker.requests.clear()
+    then(Refused("the disk is full"), 0)
+    assert refused(ack) == b"QUEUE_ERROR"

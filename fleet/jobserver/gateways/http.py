@@ -17,6 +17,7 @@ import h11
 from fleet.jobserver.gateways.http_request import (
     CLOSE,
     Asked,
+    Fetch,
     Refused,
     Status,
     Submit,
@@ -29,7 +30,7 @@ from fleet.jobserver.memory import unfilled
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.wire import Hub, Wire
-from fleet.protocol import SHAPES, Data
+from fleet.protocol import SHAPES, Data, kept
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_WARNING
 from fleet.version import __version__
 
@@ -48,7 +49,15 @@ ALWAYS: Final = (
 
 CONTINUE: Final = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
 
-FULL: Final = (b"QUEUE_ERROR", b"TOO_MANY_FUNCTIONS")  # refusals that may pass
+# What a refusal of the broker stands for; 400 for all others. What is 503 may pass.
+STATUS: Final = {
+    b"QUEUE_ERROR": HTTPStatus.SERVICE_UNAVAILABLE,
+    b"TOO_MANY_FUNCTIONS": HTTPStatus.SERVICE_UNAVAILABLE,
+    b"PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
+    kept.NOT_FOUND.encode(): HTTPStatus.NOT_FOUND,
+    kept.GONE.encode(): HTTPStatus.GONE,
+    kept.NO_STORE.encode(): HTTPStatus.NOT_IMPLEMENTED,
+}
 CUT_STATUS: Final = {b"TOO_SLOW": HTTPStatus.REQUEST_TIMEOUT}
 # An exception of this kind says that what was sent is wrong: BadImage, BadSpec, or one of your own.
 _BAD_INPUT: Final = re.compile(rb"Bad[A-Z]\w*:")
@@ -213,6 +222,8 @@ class Http(Wire):
                 self._submit(self._asked, now)
             case Status():
                 self._ask_status(self._asked.handle)
+            case Fetch():
+                self._fetch(self._asked.handle, now)
             case None:  # it was answered long ago
                 self._close()
 
@@ -224,21 +235,33 @@ class Http(Wire):
                 self, what.function, what.unique, workload, now, priority=what.priority, background=what.background
             )
         except Refusal as refusal:
-            full = refusal.code in FULL
-            status = HTTPStatus.SERVICE_UNAVAILABLE if full else HTTPStatus.BAD_REQUEST
-            raise Refused(status, f"{refusal.text.decode()}.", (RETRY,) if full else ()) from None
-        if what.background:
-            if job.pending:
-                job.pending.then(self._accepted)
-            else:
-                self._accepted(job.handle)
+            raise _refused(refusal) from None
+        if job.pending:
+            job.pending.then(self._accepted if what.background else self._attached)
+        elif what.background:
+            self._accepted(job.handle)
+
+    def _fetch(self, handle: bytes, now: int) -> None:
+        """A job's result, as the server's own function tells it."""
+        try:
+            job = self.broker.submit(self, kept.RESULT.encode(), b"", handle, now)
+        except Refusal as refusal:
+            raise _refused(refusal) from None
+        if job.pending:
+            job.pending.then(self._attached)
+
+    def _attached(self, handle: bytes | Refusal) -> None:
+        """The job that is waited for is there, and will be heard of; or it is not, and why."""
+        if isinstance(handle, Refusal) and not self.closing:
+            self.guesses += handle.code == kept.NOT_FOUND.encode()
+            self._refuse(_refused(handle))
 
     def _accepted(self, handle: bytes | Refusal) -> None:
         """The background job is kept; or it is not, and why."""
         if self.closing:
             return
         if isinstance(handle, Refusal):
-            self._refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"{handle.text.decode()}.", (RETRY,)))
+            self._refuse(_refused(handle))
         else:
             where = (b"Location", b"/jobs/" + handle)
             self._answer(HTTPStatus.ACCEPTED, [*_names(handle, b"JOB_CREATED"), where])
@@ -350,6 +373,12 @@ class Http(Wire):
 
 def _names(handle: bytes, command: bytes) -> list[tuple[bytes, bytes]]:
     return [(b"X-Gearman-Job-Handle", handle), (b"X-Gearman-Command", command)]
+
+
+def _refused(refusal: Refusal) -> Refused:
+    status = STATUS.get(refusal.code, HTTPStatus.BAD_REQUEST)
+    passes = status is HTTPStatus.SERVICE_UNAVAILABLE
+    return Refused(status, f"{refusal.text.decode()}.", (RETRY,) if passes else ())
 
 
 def _failure(kind: int, text: Data) -> HTTPStatus:

@@ -18,7 +18,8 @@ import h11
 from fleet.jobserver.job import HIGH, LOW, NORMAL
 from fleet.settings import ServerLimits
 
-JOBS: Final = b"jobs/"  # GET asks for the status of the job whose handle follows
+JOBS: Final = b"jobs/"  # GET asks for the status of the job whose handle follows, or for its result
+RESULT: Final = b"/result"
 SUBMITTING: Final = (b"GET", b"POST", b"PUT")
 UNIQUE_OF_THE_BODY: Final = b"-"  # equal bodies are one job, as in gearmand
 CLOSE: Final = (b"Connection", b"close")
@@ -58,7 +59,14 @@ class Status:
     handle: bytes
 
 
-Asked = Submit | Status
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """``GET /jobs/HANDLE/result``"""
+
+    handle: bytes
+
+
+Asked = Submit | Status | Fetch
 
 
 def asked(request: h11.Request, limits: ServerLimits, local: bool) -> Asked:
@@ -74,7 +82,9 @@ def asked(request: h11.Request, limits: ServerLimits, local: bool) -> Asked:
     _check_host(host or headers.get(b"host", b""), local)
     _check_site(request, host or headers.get(b"host", b""))
     if path.startswith(JOBS) and request.method in (b"GET", b"HEAD"):
-        return Status(unquote_to_bytes(path[len(JOBS) :]))
+        handle = path[len(JOBS) :]
+        is_fetch = handle.endswith(RESULT)
+        return Fetch(unquote_to_bytes(handle[: -len(RESULT)])) if is_fetch else Status(unquote_to_bytes(handle))
     if not path:
         raise Refused(
             HTTPStatus.NOT_FOUND, "This is a job server. POST /FUNCTION submits a job, and answers its result."

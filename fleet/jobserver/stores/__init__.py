@@ -196,6 +196,18 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Expire:
+    """End jobs that are not claimed and whose `expires` is not after `now` as EXPIRED, keeping that until `keep_until`.
+
+    Answer: their Entries.
+    """
+
+    now: int
+    keep_until: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class ListJobs:
     """Live jobs, or those in the dead letter, in their order. Answer: a list of Listed, without the workloads."""
 
@@ -214,6 +226,13 @@ class Listed(NamedTuple):
     size: int  # of the workload, bytes
     ended: int  # when it came into the dead letter; 0 while it lives
     place: int  # in the order of what is listed
+
+
+@dataclass(frozen=True, slots=True)
+class Exhume:
+    """Look at a dead job with its workload. Answer: its Entry, or None."""
+
+    handle: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +262,8 @@ class Sweep:
     result_bytes: int
 
 
-Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel) | (
-    Look | LookKey | LookNamed | LookUnique | ListJobs | Revive | Purge | Sweep
+Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel | Expire) | (
+    Look | LookKey | LookNamed | LookUnique | ListJobs | Exhume | Revive | Purge | Sweep
 )
 
 # -- answers ----------------------------------------------------------------------------------------------------

@@ -100,9 +100,14 @@ class MemoryStore:
 
     def _cancel(self, request: stores.Cancel) -> Entry | None:
         entry = self._jobs.get(request.handle)
-        if entry is None or not self._is_lined_up(entry):
-            return None
-        result = Result(entry.handle, entry.function, entry.key, End.CANCELLED, b"", request.now)
+        return self._end(entry, End.CANCELLED, request) if entry and self._is_lined_up(entry) else None
+
+    def _expire(self, request: stores.Expire) -> list[Entry]:
+        late = (entry for entry in self._jobs.values() if 0 < entry.expires <= request.now and self._is_lined_up(entry))
+        return [self._end(entry, End.EXPIRED, request) for entry in list(itertools.islice(late, request.limit))]
+
+    def _end(self, entry: Entry, end: End, request: stores.Cancel | stores.Expire) -> Entry:
+        result = Result(entry.handle, entry.function, entry.key, end, b"", request.now)
         self._finish(stores.Finish(result, request.keep_until))
         return entry
 
@@ -144,6 +149,9 @@ class MemoryStore:
             and self._places[entry.handle] > request.after
         )
         return list(itertools.islice(fitting, request.limit))
+
+    def _exhume(self, request: stores.Exhume) -> Entry | None:
+        return self._dead[request.handle][0] if request.handle in self._dead else None
 
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
@@ -216,11 +224,13 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Amend: MemoryStore._amend,
     stores.Postpone: MemoryStore._postpone,
     stores.Cancel: MemoryStore._cancel,
+    stores.Expire: MemoryStore._expire,
     stores.Look: MemoryStore._look,
     stores.LookKey: MemoryStore._look_key,
     stores.LookNamed: MemoryStore._look_named,
     stores.LookUnique: MemoryStore._look_unique,
     stores.ListJobs: MemoryStore._list,
+    stores.Exhume: MemoryStore._exhume,
     stores.Revive: MemoryStore._revive,
     stores.Purge: MemoryStore._purge,
     stores.Sweep: MemoryStore._sweep,

@@ -52,4 +52,5 @@ MIGRATIONS: Final = (
     CREATE INDEX result_until ON result (until);
     CREATE INDEX result_ended ON result (ended);
     """,
+    "CREATE INDEX job_expires ON job (expires) WHERE expires > 0",
 )

@@ -15,6 +15,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -252,11 +253,21 @@ class SqliteStore:
             self._claimed.discard(found[0])
 
     def _cancel(self, request: stores.Cancel) -> Entry | None:
-        found = self._one(f"{SELECT} WHERE handle = ?", request.handle)
+        found = self._one(f"SELECT id, {COLUMNS} FROM job WHERE handle = ?", request.handle)
         if found is None or found[0] in self._claimed:
             return None
-        entry = self._entry(found[1:14], b"")
-        result = Result(entry.handle, entry.function, entry.key, End.CANCELLED, b"", request.now)
+        return self._end(found[1:], End.CANCELLED, request)
+
+    def _expire(self, request: stores.Expire) -> list[Entry]:
+        condition = "expires > 0 AND expires <= ? ORDER BY expires"
+        rows = self._db.execute(f"SELECT id, {COLUMNS} FROM job WHERE {condition}", (request.now,))
+        unclaimed = (fields for row, *fields in rows if row not in self._claimed)
+        return [self._end(fields, End.EXPIRED, request) for fields in list(islice(unclaimed, request.limit))]
+
+    def _end(self, fields: Any, end: End, request: stores.Cancel | stores.Expire) -> Entry:
+        """End a job that nobody has claimed."""
+        entry = self._entry(fields, b"")
+        result = Result(entry.handle, entry.function, entry.key, end, b"", request.now)
         self._finish(stores.Finish(result, request.keep_until))
         return entry
 
@@ -314,6 +325,10 @@ class SqliteStore:
         return [Listed(self._entry(fields, b""), size, ended, row) for *fields, ended, size, row in rows]
 
     # -- the dead letter --------------------------------------------------------------------------------------
+
+    def _exhume(self, request: stores.Exhume) -> Entry | None:
+        found = self._one(f"SELECT {COLUMNS}, workload FROM dead WHERE handle = ?", request.handle)
+        return self._entry(found[:-1], found[-1]) if found else None
 
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
@@ -410,11 +425,13 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Amend: SqliteStore._amend,
     stores.Postpone: SqliteStore._amend,
     stores.Cancel: SqliteStore._cancel,
+    stores.Expire: SqliteStore._expire,
     stores.Look: SqliteStore._look,
     stores.LookKey: SqliteStore._look_key,
     stores.LookNamed: SqliteStore._look_named,
     stores.LookUnique: SqliteStore._look_unique,
     stores.ListJobs: SqliteStore._list,
+    stores.Exhume: SqliteStore._exhume,
     stores.Revive: SqliteStore._revive,
     stores.Purge: SqliteStore._purge,
     stores.Sweep: SqliteStore._sweep,

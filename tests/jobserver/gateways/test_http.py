@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleet.jobserver import stores
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.gateways.http import AHEAD_BYTES, Http
 from fleet.jobserver.job import HIGH, Job, Peer
 from fleet.jobserver.wire import Hub
 from fleet.protocol import packets
 from tests.jobserver.test_broker import Recorder, grabbed, make_broker, peer
+from tests.jobserver.test_durable import House
 
 LIMIT = 1 << 20
 HEAD = b"Host: localhost\r\n"
@@ -203,6 +205,60 @@ def test_a_background_job_is_accepted_and_its_status_told(broker: Broker, client
     status, _, body = client.answer()
     assert (status, json.loads(body)["known"]) == (404, False)
     assert client.wire.guesses == 1
+
+
+def test_the_result_of_a_background_job_is_fetched_before_and_after_it_has_ended() -> None:
+    house = House()
+    client, worker = End(house.broker), house.worker(b"resize")
+    client.ask("POST", "/resize", b"large", "X-Gearman-Background: true")
+    house.commit()
+    _, headers, _ = client.answer()
+    where = headers[b"location"].decode() + "/result"
+    client.ask("GET", where)
+    assert client.raw() == b""
+    house.finish(worker, grabbed(house.broker, worker), packets.WORK_COMPLETE, b"small")
+    for _ in range(2):
+        status, headers, body = client.answer("GET")
+        assert (status, body) == (200, b"small")
+        assert where == f"/jobs/{headers[b'x-gearman-job-handle'].decode()}/result"
+        client.ask("GET", where)
+        house.commit()
+
+
+def test_a_result_that_is_not_to_be_had_says_why(broker: Broker, client: End) -> None:
+    house = House()
+    house.broker._is_ours = lambda handle: handle.startswith(b"H:test:")
+    keeper = End(house.broker)
+    for target, status in (("/jobs/H:test:9/result", 410), ("/jobs/H:none/result", 404)):
+        keeper.ask("GET", target)
+        house.commit()
+        assert keeper.answer("GET")[0] == status
+    client.ask("GET", "/jobs/H:test:9/result")
+    status, _, text = client.answer("GET")
+    assert (status, text.endswith(b"start it with --store.\n")) == (501, True)
+
+
+def test_a_failed_jobs_result_is_its_failure() -> None:
+    house = House()
+    client, worker = End(house.broker), house.worker()
+    ack = house.submit()
+    house.commit()
+    house.finish(worker, grabbed(house.broker, worker), packets.WORK_EXCEPTION, b"BadImage: corrupt: it is cut off")
+    client.ask("GET", f"/jobs/{ack.handle.decode()}/result")
+    house.commit()
+    assert client.answer("GET")[::2] == (422, b"BadImage: corrupt: it is cut off")
+
+
+def test_a_foreground_job_that_the_store_turns_down_is_answered() -> None:
+    house = House()
+    client = End(house.broker)
+    house.submit(b"u", name=b"resize")
+    client.ask("POST", "/resize", b"x", "X-Gearman-Unique: u")
+    ((put, then),) = house.broker.requests
+    assert isinstance(put, stores.Put)
+    house.broker.requests.clear()
+    then(stores.Refused("the disk is full"), 0)
+    assert client.answer()[0] == 503
 
 
 def test_head_of_a_status_is_its_head(client: End) -> None:

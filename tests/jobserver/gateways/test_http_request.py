@@ -7,7 +7,7 @@ from http import HTTPStatus
 import h11
 import pytest
 
-from fleet.jobserver.gateways.http_request import Refused, Status, Submit, asked
+from fleet.jobserver.gateways.http_request import Fetch, Refused, Status, Submit, asked
 from fleet.jobserver.job import HIGH, LOW, NORMAL
 from fleet.settings import ServerLimits
 
@@ -61,6 +61,7 @@ def test_the_functions_name_is_decoded_and_has_no_query(target: str, function: b
 def test_a_status_is_asked_for_by_get_and_head_below_jobs_only() -> None:
     assert asked(request("/jobs/H:a%3a1", method="GET"), LIMITS, True) == Status(b"H:a:1")
     assert asked(request("/jobs/H:a:1", method="HEAD"), LIMITS, True) == Status(b"H:a:1")
+    assert asked(request("/jobs/H:a%3a1/result", method="GET"), LIMITS, True) == Fetch(b"H:a:1")
     assert asked(request("/jobs", method="GET"), LIMITS, True) == Submit(b"jobs", b"-", NORMAL, False)
     assert asked(request("/jobs%2Fx", method="GET"), LIMITS, True) == Submit(b"jobs/x", b"-", NORMAL, False)
 

@@ -260,3 +260,22 @@ def test_a_sqlite_store_is_found_again_with_nothing_claimed(tmp_path: Path) -> N
     assert ask(again, stores.Claim(b"f", 1, 10)) == [entry(1)]
     assert ask(again, stores.Look(b"H:4")).data == b"done"
     again.close()
+
+
+def test_jobs_that_are_late_expire_unless_they_are_claimed(store: Store) -> None:
+    put(store, entry(1, expires=10), entry(4, expires=30), entry(5))
+    put(store, entry(2, expires=20, key=b"k", run_at=15), entry(3, expires=20))
+    assert ask(store, stores.Fetch(b"H:3"))
+    assert [e.handle for e in ask(store, stores.Expire(20, 100, 1))] == [b"H:1"]
+    assert [e.handle for e in ask(store, stores.Expire(20, 100, 10))] == [b"H:2"]
+    assert ask(store, stores.Look(b"H:2")) == Result(b"H:2", b"f", b"k", End.EXPIRED, b"", 20)
+    assert [row.entry.handle for row in ask(store, stores.ListJobs())] == [b"H:4", b"H:5", b"H:3"]
+
+
+def test_a_dead_job_is_exhumed_with_its_workload_and_stays_where_it_is(store: Store) -> None:
+    dead = entry(1, workload=b"\0poison", errors=("why",))
+    put(store, dead, entry(2), claim=True)
+    ask(store, finish(dead, End.DEAD, b"why"))
+    for _ in range(2):
+        assert ask(store, stores.Exhume(b"H:1")) == dead
+    assert ask(store, stores.Exhume(b"H:2")) is None

@@ -1,0 +1,169 @@
+"""`fleet jobs` and `fleet dead`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.cli.listing import span_s
+from fleet.client import Client
+from fleet.errors import UsageError
+from fleet.settings import Address
+from tests.cli.command import complaint, fleet
+from tests.client.test_blocking import closed_port
+from tests.client.test_kept import keeping, submitted
+from tests.peer import explode, reverse, worker
+from tests.processes import LIMIT_S, Program, until
+
+pytestmark = pytest.mark.system
+
+Spawn = Callable[..., Program]
+
+
+@pytest.fixture
+def keeper(spawn: Spawn) -> Address:
+    return keeping(spawn, "--attempts", "2")
+
+
+def bury(keeper: Address, *functions: str) -> list[str]:
+    """Have a job of each function die."""
+    with worker(keeper, **dict.fromkeys(functions, explode)), Client(keeper) as client:
+        handles = [submitted(client, function, b"no\nway") for function in functions]
+        until(lambda: len(list(client.dead())) == len(functions), "all are dead")
+    return handles
+
+
+def lines(out: bytes) -> list[Any]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def table(out: bytes) -> list[list[str]]:
+    return [line.split() for line in out.decode().splitlines()]
+
+
+# -- jobs -------------------------------------------------------------------------------------------------------
+
+
+def test_jobs_are_listed_for_people_and_for_programs(keeper: Address) -> None:
+    with Client(keeper) as client:
+        handles = [submitted(client, function, b"12345", unique=function) for function in ("f", "g", "f")]
+        assert handles[0] == handles[2]
+    head, *rows = table(fleet("jobs", "list", server=keeper).stdout)
+    assert " ".join(head) == "HANDLE FUNCTION STATE AGE BYTES TRIED LAST ERROR"
+    expected = [(handles[0], "f", "queued", "5"), (handles[1], "g", "queued", "5")]
+    assert [(row[0], row[1], row[2], row[5]) for row in rows] == expected
+    found = lines(fleet("jobs", "list", "--json", "-f", "g", server=keeper).stdout)
+    assert [(job["handle"], job["unique"], job["server"]) for job in found] == [(handles[1], "g", str(keeper))]
+    assert lines(fleet("jobs", "list", "--json", "--older", "1h", server=keeper).stdout) == []
+    some = fleet("jobs", "list", "-n", "1", server=keeper)
+    assert (len(table(some.stdout)), complaint(some)) == (2, "fleet: there may be more than 1; --limit 0 shows all")
+
+
+def test_a_job_is_shown_before_and_after_it_has_ended(keeper: Address) -> None:
+    with Client(keeper) as client:
+        job = client.job(submitted(client, "reverse", b"12345", unique="u"))
+        shown = json.loads(fleet("jobs", "show", str(job.handle), "--json", server=keeper).stdout)
+        assert (shown["state"], shown["bytes"]) == ("queued", 5)
+        assert abs(shown["submitted"] - time.time()) < LIMIT_S
+        with worker(keeper, reverse=reverse):
+            job.result(LIMIT_S)
+    shown = dict(table(fleet("jobs", "show", "-f", "reverse", "-u", "u", server=keeper).stdout)[:4])
+    assert (shown["handle"], shown["state"]) == (job.handle, "completed")
+    done = fleet("jobs", "show", "H:none", server=keeper)
+    assert (done.returncode, complaint(done)) == (7, f"fleet: there never was a job H:none at {keeper}")
+
+
+def test_jobs_are_cancelled_by_their_handles_and_by_filters(keeper: Address) -> None:
+    with Client(keeper) as client:
+        first, *_ = [submitted(client, function) for function in "fffgg"]
+        done = fleet("jobs", "cancel", first, server=keeper)
+        assert (done.returncode, done.stdout) == (0, b"cancelled 1 job\n")
+        done = fleet("jobs", "cancel", first, server=keeper)
+        assert (done.returncode, done.stdout) == (7, b"cancelled 0 jobs\n")
+        assert complaint(done) == "fleet: 1 of 1 are not there any more, or cannot be cancelled"
+        assert json.loads(fleet("jobs", "cancel", "-f", "f", "--json", server=keeper).stdout) == {"cancelled": 2}
+        assert fleet("jobs", "cancel", "--all", server=keeper).stdout == b"cancelled 2 jobs\n"
+        assert client.job(first).status().state == "cancelled"
+
+
+@pytest.mark.parametrize("command", [["jobs", "cancel"], ["dead", "retry"], ["dead", "purge"]])
+def test_nothing_is_changed_unless_it_was_chosen(keeper: Address, command: list[str]) -> None:
+    done = fleet(*command, server=keeper)
+    assert (done.returncode, "--function, --older or --all" in complaint(done)) == (2, True)
+    done = fleet(*command, "H:1", "--all", server=keeper)
+    assert (done.returncode, "but not both" in complaint(done)) == (2, True)
+    done = fleet(*command, "--older", "soon", server=keeper)
+    assert (done.returncode, "'soon' is no span of time" in complaint(done)) == (2, True)
+
+
+def test_a_job_is_run_later_for_so_long_and_so_often(keeper: Address) -> None:
+    terms = ["--delay", "1h", "--ttl", "10m", "--attempts", "3"]
+    handle = fleet("run", "-b", "-f", "f", *terms, "x", server=keeper).stdout.decode().strip()
+    shown = json.loads(fleet("jobs", "show", handle, "--json", server=keeper).stdout)
+    assert (shown["state"], shown["attempts"], shown["expires"] - shown["run_at"]) == ("waiting", 3, 600)
+    assert abs(shown["run_at"] - 3600 - time.time()) < LIMIT_S
+    assert fleet("run", "-b", "-f", "f", "--at", "2999-01-01", "x", server=keeper).returncode == 0
+    assert fleet("run", "-b", "-f", "f", "--at", "2999-01-01", "--delay", "1", "x", server=keeper).returncode == 2
+    done = fleet("run", "-f", "f", "--ttl", "5", "x", server=keeper)
+    assert (done.returncode, "background" in complaint(done)) == (2, True)
+
+
+# -- the dead letter --------------------------------------------------------------------------------------------
+
+
+def test_the_dead_are_listed_with_their_last_error_and_shown_with_all(keeper: Address, tmp_path: Path) -> None:
+    handle, _ = bury(keeper, "f", "g")
+    rows = table(fleet("dead", "list", "-f", "f", server=keeper).stdout)[1:]
+    assert [row[:3] + row[-4:] for row in rows] == [[handle, "f", "dead", "2", "ValueError:", "no", "way"]]
+    out = fleet("dead", "show", handle, server=keeper).stdout.decode()
+    assert "error 1    ValueError: no" in out
+    assert "error 2    ValueError: no" in out
+    shown = json.loads(fleet("dead", "show", handle, "--json", server=keeper).stdout)
+    assert shown["errors"] == ["ValueError: no\nway"] * 2
+    assert lines(fleet("dead", "list", "--older", "7d", "--json", server=keeper).stdout) == []
+    assert fleet("dead", "show", handle, "--json", "-w", tmp_path / "poison", server=keeper).returncode == 0
+    assert (tmp_path / "poison").read_bytes() == b"no\nway"
+
+
+def test_the_dead_are_retried_and_purged(keeper: Address) -> None:
+    bury(keeper, "f", "g")
+    assert fleet("dead", "retry", "-f", "f", server=keeper).stdout == b"retried 1 job\n"
+    assert [job["function"] for job in lines(fleet("jobs", "list", "--json", server=keeper).stdout)] == ["f"]
+    assert fleet("dead", "purge", "--all", server=keeper).stdout == b"purged 1 job\n"
+    assert lines(fleet("dead", "list", "--json", server=keeper).stdout) == []
+
+
+# -- servers ----------------------------------------------------------------------------------------------------
+
+
+def test_one_server_of_several_that_is_down_is_told_and_the_others_are_asked(keeper: Address) -> None:
+    with Client(keeper) as client:
+        submitted(client, "f")
+    done = fleet("jobs", "list", "--json", "--servers", f"{closed_port()},{keeper}")
+    assert (done.returncode, len(lines(done.stdout))) == (6, 1)
+    assert "connection refused" in complaint(done)
+    assert fleet("jobs", "list", server=closed_port()).returncode == 3
+
+
+def test_a_job_server_without_a_store_says_so(server: Address) -> None:
+    for command in (["jobs", "list"], ["dead", "list", "--json"], ["jobs", "cancel", "H:1"], ["dead", "show", "H:1"]):
+        done = fleet(*command, server=server)
+        assert (done.returncode, "start it with --store" in complaint(done)) == (78, True)
+
+
+def test_more_than_a_thousand_are_cancelled_at_once(keeper: Address) -> None:
+    with Client(keeper) as client:
+        for _ in range(1001):
+            client.submit("f", background=True)
+    assert fleet("jobs", "cancel", "--all", server=keeper).stdout == b"cancelled 1001 jobs\n"
+
+
+@pytest.mark.parametrize("text", ["", "h", "1.5h", "-1", "2 weeks"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no span of time"):
+        span_s(text)
