@@ -51,6 +51,11 @@ FUZZ_SECONDS ?= 600
 fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600)
 	for target in decoder session; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
 
+SOAK_SECONDS ?= 600
+
+soak: install ## good and hostile pictures at full load for SOAK_SECONDS (600): same answers, no restart, no growth
+	$(BIN)/python -m tests.system.soak $(SOAK_SECONDS)
+
 samples: install ## draw the sample pictures anew
 	$(BIN)/python samples/images/draw.py
 

@@ -93,6 +93,23 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def zygote_below(pool: int) -> int:
+    """The zygote of a pool, by its process number."""
+
+    def read(pid: int, name: str) -> str:
+        try:
+            return Path(f"/proc/{pid}/{name}").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+
+    (found,) = [
+        pid
+        for pid in descendants(pool)
+        if "fleet.workers.zygote" in read(pid, "cmdline") and f"\nPPid:\t{pool}\n" in read(pid, "status")
+    ]
+    return found
+
+
 class Program:
     """A running program whose output a test reads."""
 

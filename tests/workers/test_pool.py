@@ -17,7 +17,7 @@ from fleet.client import admin
 from fleet.errors import JobFailed
 from fleet.settings import Address
 from tests.conftest import listening
-from tests.processes import FLEET, LIMIT_S, Program, alive, descendants, until
+from tests.processes import FLEET, LIMIT_S, Program, alive, descendants, until, zygote_below
 
 pytestmark = pytest.mark.system
 
@@ -43,19 +43,7 @@ def client(server: Address) -> Client:
 
 
 def zygote_of(pool: Program) -> int:
-    def command(pid: int) -> str:
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-
-    def parent(pid: int) -> int:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-    (found,) = [
-        pid for pid in descendants(pool.pid) if "fleet.workers.zygote" in command(pid) and parent(pid) == pool.pid
-    ]
-    return found
+    return zygote_below(pool.pid)
 
 
 BESIDE = """
