@@ -7,7 +7,7 @@ Importing this loads no image library: the modules that need one are imported wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -31,7 +31,7 @@ from fleet.images.geometry import (
 from fleet.images.geometry import anchor as anchor_of
 from fleet.images.limits import Limits, check, check_result
 from fleet.images.picture import Picture
-from fleet.images.sniff import Buffer, Header, sniff
+from fleet.images.sniff import FORMATS, Buffer, Header, sniff
 from fleet.images.spec import MOVING, Spec
 
 if TYPE_CHECKING:
@@ -251,10 +251,10 @@ def _facts(
     )
 
 
-def warm_up() -> None:
-    """Load every decoder and encoder, and all else, so that a process forked from this one finds it in memory.
+def warm_up(formats: Collection[str] = FORMATS) -> None:
+    """Load the decoders of these formats, every encoder, and all else, for the processes that are forked from this one.
 
-    It may not be able to load anything itself: a sandbox has no files.
+    They may not be able to load anything themselves: a sandbox has no files.
     """
     import difflib  # noqa: F401  (for the words of a refusal)
 
@@ -263,7 +263,7 @@ def warm_up() -> None:
     from fleet.images.sniff import load_readers
 
     load_readers()
-    router.warm_up()
+    router.warm_up(formats)
     for data in encode.samples():
         render(data, Spec(8, 8, "cover", gravity="smart"))
         render(data, Spec(8, 8, "contain"), facts=False)

@@ -42,11 +42,12 @@ def make(
     presets: Mapping[str, Mapping[str, Any]], watermarks: Mapping[str, str], limits: Mapping[str, Any]
 ) -> dict[str, Function]:
     """The functions of that kit, with all that they need in memory. Raises UsageError and BadSpec."""
-    pipeline.warm_up()
+    allowed = Limits(**limits)
+    pipeline.warm_up(allowed.formats)
     pictures = Pictures(
         {name: Spec.from_mapping(options) for name, options in presets.items()},
         {name: _file(name, path) for name, path in watermarks.items()},
-        Limits(**limits),
+        allowed,
     )
     functions: dict[str, Function] = {
         "resize": pictures.resize,

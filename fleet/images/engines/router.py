@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from importlib import import_module
 from typing import Final
@@ -33,6 +34,7 @@ ORDER: Final = {
     "svg": ("vips",),
     "psd": ("wand",),
 }
+RESAMPLER: Final = "vips"  # for what other engines have decoded, too
 # Below this, libvips' start costs more than its speed saves.
 WORTH_VIPS_PX: Final = 500_000
 
@@ -88,9 +90,13 @@ def load(name: str) -> Engine | str:
     return engine
 
 
-def warm_up() -> None:
-    """Warm up every engine that can be used."""
+def warm_up(formats: Collection[str] = FORMATS) -> None:
+    """Warm up every engine that can be used for one of these formats.
+
+    The others stay away: for what a zygote has loaded, each of its forks pays.
+    """
+    wanted = {RESAMPLER, *(name for format in formats for name in ORDER[format])}
     for name in ENGINES:
-        engine = load(name)
+        engine = load(name) if name in wanted else ""
         if not isinstance(engine, str):
             engine.warm_up()

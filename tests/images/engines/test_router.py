@@ -92,3 +92,18 @@ print(len(os.listdir("/proc/self/task")))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+def test_warming_up_loads_no_library_that_the_formats_have_no_use_for() -> None:
+    """A fork pays for what it does not use, too."""
+    engine("wand")
+    script = """
+import sys
+from fleet.images import Limits, pipeline
+pipeline.warm_up(Limits().formats)
+print("wand" in sys.modules, "PIL" in sys.modules)
+pipeline.warm_up([*Limits().formats, "psd"])
+print("wand" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
