@@ -5,6 +5,7 @@ Rule: what is compared is measured in one run, alternately, so that a machine th
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -42,10 +43,17 @@ def program(*argv: str, until: str = "") -> Iterator[tuple[subprocess.Popen[str]
 
 
 @contextmanager
-def fleet(workers: int) -> Iterator[str]:
+def fleet(workers: int, *options: str) -> Iterator[str]:
     """A fleet with so many slots; its job server's address."""
-    with program(*FLEET, "up", "--workers", str(workers), "--port", "0", until="ready") as (_, lines):
-        yield lines[0].split()[-1]
+    with fleet_process(workers, *options) as (_, server):
+        yield server
+
+
+@contextmanager
+def fleet_process(workers: int, *options: str) -> Iterator[tuple[int, str]]:
+    """The same, with the process number of its supervisor."""
+    with program(*FLEET, "up", "--workers", str(workers), "--port", "0", *options, until="ready") as (process, lines):
+        yield process.pid, lines[0].split()[-1]
 
 
 def cpu_seconds(pid: int) -> float:
@@ -69,6 +77,14 @@ class Goal(NamedTuple):
     def __str__(self) -> str:
         bound = "at least" if self.least else "at most"
         return f"  {self.what:<68} {self.found:9.3f}  {bound:>8} {self.wanted:<9.3f}  {'met' if self.met else 'MISSED'}"
+
+
+def family_seconds(pid: int) -> float:
+    """Processor time of a process and of all it started, those that are gone included; to ten milliseconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # its own, and of its children that were reaped
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(family_seconds(int(child)) for child in children)
 
 
 def in_turn(rounds: int, *measures: Callable[[], Figure]) -> list[list[Figure]]:
