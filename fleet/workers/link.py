@@ -39,13 +39,14 @@ class Link(asyncio.BufferedProtocol):
     def __init__(self, slot: Listener, address: Address) -> None:
         self.address = address
         self.up = False
-        self.failures = 0
+        self.failures = 0  # in a row, to connect or to hear anything
         self.reason = ""  # why the last try failed
         self.conversation = Conversation(ServerLimits.packet_bytes)
         self._slot = slot
         self._transport: asyncio.Transport | None = None
         self._scratch = memoryview(bytearray(SCRATCH_BYTES))
         self._in_room = False
+        self._heard = False  # anything, on this connection
         self._closed = False
         self._answer_timer: asyncio.TimerHandle | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -57,6 +58,8 @@ class Link(asyncio.BufferedProtocol):
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._closed:
+            if self.failures:
+                await asyncio.sleep(RECONNECT.delay_s(self.failures, random.random()))
             try:
                 async with asyncio.timeout(CONNECT_S):
                     await loop.create_connection(lambda: self, self.address.host, self.address.port)
@@ -66,7 +69,6 @@ class Link(asyncio.BufferedProtocol):
             except OSError as error:
                 self.reason = os.strerror(error.errno).lower() if error.errno else str(error)
             self.failures += 1
-            await asyncio.sleep(RECONNECT.delay_s(self.failures, random.random()))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -75,7 +77,7 @@ class Link(asyncio.BufferedProtocol):
             return
         keep_alive(transport.get_extra_info("socket"))
         self.conversation = Conversation(ServerLimits.packet_bytes, self._slot.arena.room)
-        self.up = True
+        self.up, self._heard = True, False
         self._slot.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -94,7 +96,7 @@ class Link(asyncio.BufferedProtocol):
 
     def _tell(self, arrived: Iterator[Event]) -> None:
         for event in arrived:
-            self.failures = 0
+            self._heard, self.failures = True, 0
             if isinstance(event, Assigned) or event in (Told.NO_JOB, Told.OTHER_GRAB):
                 self.answered()
             self._slot.happened(self, event)
@@ -121,7 +123,7 @@ class Link(asyncio.BufferedProtocol):
         self.answered()
         self._slot.lost(self)
         if not self._closed:
-            self.failures += 1
+            self.failures += not self._heard  # who takes calls and says nothing is not called again at once
             self.open()
 
     def abort(self) -> None:
