@@ -36,12 +36,23 @@ class Listening:
 
 
 def linked(serve: Serve, script: Callable[[Link, Listening], Awaitable[None]]) -> None:
-    """Run a script with a link to a server."""
+    """Run a script with a link to a server, and see both off."""
+    serving: list[asyncio.Task[None] | None] = []
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        try:
+            await serve(reader, writer)
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        except OSError:
+            pass  # the link was quicker
 
     async def run() -> None:
         slot = Listening()
         async with asyncio.timeout(LIMIT_S):
-            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            server = await asyncio.start_server(served, "127.0.0.1", 0)
             link = Link(slot, Address("127.0.0.1", server.sockets[0].getsockname()[1]))
             link.open()
             await script(link, slot)
@@ -49,14 +60,14 @@ def linked(serve: Serve, script: Callable[[Link, Listening], Awaitable[None]]) -
             server.close()
             while not link.gone:
                 await asyncio.sleep(0)
+            await asyncio.gather(*filter(None, serving))
         slot.arena.close()
 
     asyncio.run(run())
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read()
-    writer.close()
+    """Until the other end has had enough."""
 
 
 def says(*replies: bytes) -> Serve:
@@ -65,7 +76,6 @@ def says(*replies: bytes) -> Serve:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(next(left, b""))
-        await silent(reader, writer)
 
     return serve
 
