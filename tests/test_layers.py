@@ -46,7 +46,18 @@ PURE = [
     ),
     *(
         f"jobserver/{name}.py"
-        for name in ("pending", "question", "refusal", "retries", "session", "tally", "text", "window", "wire")
+        for name in (
+            "pending",
+            "question",
+            "refusal",
+            "retries",
+            "schedule",
+            "session",
+            "tally",
+            "text",
+            "window",
+            "wire",
+        )
     ),
     "jobserver/workforce.py",
     "jobserver/gateways/*.py",

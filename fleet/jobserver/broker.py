@@ -15,6 +15,7 @@ from fleet.jobserver.fields import coalescing_key, uint32
 from fleet.jobserver.job import NONE_YET, NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.stores import End
 from fleet.jobserver.tally import MS
 from fleet.jobserver.workforce import NEVER, Workforce
@@ -22,6 +23,7 @@ from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
 
+CANCELLED: Final = End.CANCELLED
 COMPLETED: Final = End.COMPLETED  # an enumeration's member takes ten times as long to look up
 ENDS: Final = {WORK_COMPLETE: COMPLETED, WORK_FAIL: End.FAILED, WORK_EXCEPTION: End.FAILED}
 WALL_NS: Final = 1_000_000_000  # how often the wall clock is looked at while jobs wait for it: it may jump
@@ -50,6 +52,8 @@ class Broker(Workforce):
         self._job_retries = job_retries
         self._deadlines = Agenda()  # running jobs by when their worker's time is over; ns, monotonic
         self._later = Agenda()  # jobs by when they may begin; seconds since 1970
+        self._schedules: dict[Job, Schedule] = {}  # of jobs that come again
+        self._unplanned: set[Job] = set()  # of those, which do not know when, because only `tick` knows the wall clock
 
     def __repr__(self) -> str:
         return f"<Broker {len(self.jobs)} jobs, {len(self.functions)} functions, {len(self.peers)} peers>"
@@ -136,6 +140,7 @@ class Broker(Workforce):
         background: bool = False,
         reducer: bytes = b"",
         epoch_s: int = 0,
+        schedule: Schedule | None = None,
     ) -> Job:
         """Queue a job, or attach to the live one of the same function and unique. An empty unique never attaches.
 
@@ -147,15 +152,19 @@ class Broker(Workforce):
             background: nobody waits for it; it runs to its end whoever leaves.
             reducer: see `Job`.
             epoch_s: not before so many seconds since 1970.
+            schedule: at its next time, and when it has ended, again. For background jobs; they attach to none but such.
 
         Raises:
             Refusal: a name is too long, or a queue is full.
         """
-        function, key = self._place(name, unique, workload, reducer)
+        function, key = self._place(name, unique, workload, reducer, schedule)
         job = function.uniques.get(key) if key else None
         if job is None:
             job = self._create(function, unique, key, workload, priority, reducer)
-            self._line_up(job, epoch_s, now)
+            if schedule:
+                self._plan(job, schedule, now)
+            else:
+                self._line_up(job, epoch_s, now)
         if background:
             job.background = True  # from now on it runs to its end, whoever leaves
         else:
@@ -163,13 +172,15 @@ class Broker(Workforce):
             peer.listening[job] = None
         return job
 
-    def _place(self, name: bytes, unique: bytes, workload: Data, reducer: bytes) -> tuple[Function, bytes]:
+    def _place(
+        self, name: bytes, unique: bytes, workload: Data, reducer: bytes, schedule: Schedule | None
+    ) -> tuple[Function, bytes]:
         """The function, and what the job coalesces by there; raises as `submit`."""
         if len(unique) > self.limits.unique_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
         if len(reducer) > self.limits.function_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Reducer name too large")
-        return self.functions.named(name), coalescing_key(unique, workload)
+        return self.functions.named(name), coalescing_key(unique, workload, scheduled=schedule is not None)
 
     def _listen(self, job: Job, peer: Peer) -> None:
         job.listeners += (peer,)
@@ -308,6 +319,8 @@ class Broker(Workforce):
 
     def _end(self, job: Job, end: End, now: int) -> None:
         tally = job.function.tally
+        schedule = self._schedules.pop(job, None) if self._schedules else None
+        workload = job.workload
         if job.worker:
             tally.runs[((now - job.since) // MS).bit_length()] += 1
             self._release(job)
@@ -318,8 +331,23 @@ class Broker(Workforce):
             tally.completed += 1
         else:
             tally.ended(end)
+        if schedule and end is not CANCELLED:
+            self._come_again(job, workload, schedule, now)
         for listener in job.listeners:
             listener.listening.pop(job, None)
+
+    def _come_again(self, ended: Job, workload: Data, schedule: Schedule, now: int) -> None:
+        """The next job of a schedule takes the place of the one that has ended, under its handle."""
+        job = Job(ended.handle, ended.function, ended.unique, ended.key, workload)
+        job.priority, job.background = ended.priority, True
+        self._remember(job)
+        job.function.tally.submitted += 1
+        self._plan(job, schedule, now)
+
+    def _plan(self, job: Job, schedule: Schedule, now: int) -> None:
+        self._schedules[job] = schedule
+        self._unplanned.add(job)
+        self._line_up(job, 1, now)
 
     def _give_up(self, job: Job, now: int) -> None:
         """It lost its worker too often."""
@@ -333,6 +361,7 @@ class Broker(Workforce):
         """Take a job that nobody holds out of its queue, or off the agenda; unless `for_good`, it may come back."""
         function = job.function
         if job in self._later:
+            self._unplanned.discard(job)
             self._later.drop(job)
             function.waiting -= 1
             return
@@ -364,6 +393,10 @@ class Broker(Workforce):
         for job in self._deadlines.due(now):
             self._put_back(job, now)
         for job in self._later.due(int(wall_s)):
+            if job in self._unplanned:
+                self._unplanned.discard(job)
+                self._later.set(job, self._schedules[job].after(int(wall_s)))
+                continue
             job.function.waiting -= 1
             self._enqueue(job, now)
         self.due = self._next_due(now)

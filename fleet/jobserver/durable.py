@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from fleet.jobserver import stores
 from fleet.jobserver.asked import AskedBroker
+from fleet.jobserver.fields import SCHEDULED
 from fleet.jobserver.functions import RESERVED
 from fleet.jobserver.job import NONE_YET, NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.question import Question, read_order, senseless
 from fleet.jobserver.refusal import Refusal
-from fleet.jobserver.retries import after_death, after_failure, with_error
+from fleet.jobserver.retries import after_death, after_failure, again, with_error
+from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.stores import End, Entry, Exists, Refused, Result
 from fleet.jobserver.window import HORIZON_S, Kept, Terms, ignore
 from fleet.protocol import Data
@@ -44,12 +46,13 @@ class DurableBroker(AskedBroker):
         background: bool = False,
         reducer: bytes = b"",
         epoch_s: int = 0,
+        schedule: Schedule | None = None,
         terms: Terms = AT_ONCE,
     ) -> Job:
         if name in RESERVED:
             return self._answer(peer, name, unique, workload, background, now)
-        terms = terms._replace(run_at=epoch_s) if epoch_s else terms
-        function, key = self._place(name, unique, workload, reducer)
+        terms = self._terms(terms, epoch_s, schedule, now)
+        function, key = self._place(name, unique, workload, reducer, schedule)
         if background and self.stored >= self.limits.stored_jobs:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
         job = function.uniques.get(key) if key else None
@@ -58,7 +61,7 @@ class DurableBroker(AskedBroker):
             job = self._create(function, unique, key, workload, priority, reducer)
         if not background:
             self._listen(job, peer)
-        if is_new and key and not epoch_s and self._policy(function).cache_s:
+        if is_new and key and not terms.run_at and self._policy(function).cache_s:
             self._look_in_cache(job, now)
         if job in self._looking:
             self._looking[job] = self._looking[job] or (terms if background else None)
@@ -69,6 +72,11 @@ class DurableBroker(AskedBroker):
         elif is_new:
             self._line_up(job, epoch_s, now)
         return job
+
+    def _terms(self, terms: Terms, epoch_s: int, schedule: Schedule | None, now: int) -> Terms:
+        if schedule:
+            return terms._replace(run_at=schedule.after(self._wall_s(now)), schedule=schedule.text)
+        return terms._replace(run_at=epoch_s) if epoch_s else terms
 
     def _keep(self, job: Job, terms: Terms, now: int, *, has_place: bool = False) -> None:
         """Have the store keep a background job; one that has its place already was in the foreground until now."""
@@ -84,6 +92,7 @@ class DurableBroker(AskedBroker):
             run_at=terms.run_at,
             expires=terms.expires,
             max_attempts=terms.attempts,
+            schedule=terms.schedule,
         )
         if not has_place:
             self._put_outside(job)
@@ -106,11 +115,12 @@ class DurableBroker(AskedBroker):
         return nobody_before and len(function.queues[entry.priority]) + function.waiting <= self.limits.window
 
     def _put_answered(self, job: Job, kept: Kept, answer: Any, now: int) -> None:
+        if job.handle not in self.jobs:  # it ended meanwhile, and the store will hear of that
+            _settle(job, job.handle)
+            return
         pending, job.pending = job.pending, None
         assert pending is not None
-        if job.handle not in self.jobs:  # it ended meanwhile, and the store will hear of that
-            pending.settle(job.handle)
-        elif isinstance(answer, Exists):
+        if isinstance(answer, Exists):
             self._is_there(job, kept, answer.handle, pending, now)
         elif isinstance(answer, Refused):
             pending.settle(Refusal(b"QUEUE_ERROR", answer.reason.encode()))
@@ -215,13 +225,12 @@ class DurableBroker(AskedBroker):
 
         def looked(result: Result | None, now: int) -> None:
             terms = self._looking.pop(job)
-            if result:
-                pending, job.pending = job.pending, None
-                assert pending is not None
-                pending.settle(result.handle)
-                if job.handle in self.jobs:
-                    self.tell_result(self._discard(job), result)
-            elif terms and job.handle in self.jobs:
+            if job.handle not in self.jobs:  # it was cancelled meanwhile
+                _settle(job, job.handle)
+            elif result:
+                _settle(job, result.handle)
+                self.tell_result(self._discard(job), result)
+            elif terms:
                 self._keep(job, terms, now)
             else:
                 self._look_in_store(job)
@@ -374,7 +383,22 @@ class DurableBroker(AskedBroker):
         if not kept.claimed:
             self._count(kept.entry, -1)
         wall_s = self._wall_s(now)
-        result = Result(job.handle, job.function.name, kept.entry.key, end, data, wall_s)
+        result = Result(job.handle, job.function.name, kept.entry.key.removeprefix(SCHEDULED), end, data, wall_s)
         keep_until = self._keep_until(job.function, wall_s) if kept.size <= self.limits.result_bytes else 0
-        entry = kept.entry if end is End.DEAD else None
-        self._tell_end(stores.Finish(result, keep_until, entry))
+        if kept.entry.schedule and end is not End.CANCELLED:
+            self._come_later(job, stores.Again(result, keep_until, again(kept.entry, wall_s)))
+        else:
+            self._tell_end(stores.Finish(result, keep_until, kept.entry if end is End.DEAD else None))
+
+    def _come_later(self, job: Job, request: stores.Again) -> None:
+        """The next time of a schedule is left to the store, whatever became of this one."""
+        self._count(request.entry, 1)
+        job.function.tally.submitted += 1
+        self._ask(request, ignore)
+
+
+def _settle(job: Job, handle: bytes) -> None:
+    """Tell whoever submitted it, unless they were told already."""
+    pending, job.pending = job.pending, None
+    if pending:
+        pending.settle(handle)

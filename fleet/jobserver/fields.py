@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Final
 
 from fleet.protocol import Data
 
+SCHEDULED: Final = b"\0\0"  # begins the keys of jobs that come again: whoever waits for a job must not wait for those
 
-def coalescing_key(unique: bytes, workload: Data) -> bytes:
+
+def coalescing_key(unique: bytes, workload: Data, *, scheduled: bool = False) -> bytes:
     """What two submits of a function must share to be one job; empty: they never are."""
-    if unique != b"-":
-        return unique
-    # A NUL cannot stand in a unique, so a digest is never taken for one.
-    return b"\0" + blake2b(workload, digest_size=16).digest() if workload else b""
+    if unique == b"-":  # a NUL cannot stand in a unique, so a digest is never taken for one
+        unique = b"\0" + blake2b(workload, digest_size=16).digest() if workload else b""
+    return SCHEDULED + unique if scheduled and unique else unique
 
 
 def uint32(text: bytes) -> int:

@@ -108,6 +108,7 @@ def described(listed: Listed, job: Job | None, wall_s: int, *, whole: bool) -> J
         "bytes": listed.size,
         "submitted": entry.submitted,
         "run_at": entry.run_at,
+        "schedule": entry.schedule,
         "expires": entry.expires,
         "ended": listed.ended,
         "attempts": entry.max_attempts,

@@ -1,4 +1,4 @@
-"""What becomes of a background job that failed, or whose worker died: decisions as values, nothing is done here."""
+"""What becomes of a background job that failed, or lost its worker, or comes again: values; nothing is done here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Final
 
+from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.stores import End, Entry
 from fleet.settings import FunctionPolicy
 
@@ -34,6 +35,12 @@ def after_death(entry: Entry, policy: FunctionPolicy) -> Entry | End:
     if deaths >= policy.deaths:
         return End.DEAD
     return replace(with_error(entry, "its worker died"), deaths=deaths)
+
+
+def again(entry: Entry, wall_s: int) -> Entry:
+    """A job that has ended, as it comes at its next time: with nothing held against it."""
+    run_at = Schedule.read(entry.schedule).after(wall_s)
+    return replace(entry, run_at=run_at, failures=0, deaths=0, errors=())
 
 
 def with_error(entry: Entry, error: str) -> Entry:

@@ -15,6 +15,7 @@ from fleet.jobserver import text
 from fleet.jobserver.job import HIGH, LOW, NORMAL, Job
 from fleet.jobserver.memory import unfilled
 from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.wire import Hub, Wire
 from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, encode, encode_head, packets
 from fleet.protocol.packets import REQ
@@ -172,6 +173,15 @@ def _submit_epoch(session: Session, args: tuple[Data, ...], now: int) -> None:
         raise Refusal(b"INVALID_ARGUMENT", b"SUBMIT_JOB_EPOCH takes seconds since 1970, in 63 bits")
     job = session.broker.submit(
         session, bytes(function), bytes(unique), workload, now, background=True, epoch_s=epoch_s
+    )
+    session.created(job)
+
+
+def _submit_sched(session: Session, args: tuple[Data, ...], now: int) -> None:
+    function, unique, *fields, workload = args
+    schedule = Schedule([bytes(field).decode("latin-1") for field in fields])
+    job = session.broker.submit(
+        session, bytes(function), bytes(unique), workload, now, background=True, schedule=schedule
     )
     session.created(job)
 
@@ -366,6 +376,7 @@ HANDLERS: dict[int, Handler] = {
     packets.SUBMIT_JOB_LOW: _submit(LOW, background=False),
     packets.SUBMIT_JOB_LOW_BG: _submit(LOW, background=True),
     packets.SUBMIT_JOB_EPOCH: _submit_epoch,
+    packets.SUBMIT_JOB_SCHED: _submit_sched,
     packets.SUBMIT_REDUCE_JOB: _submit_reduce(background=False),
     packets.SUBMIT_REDUCE_JOB_BACKGROUND: _submit_reduce(background=True),
     packets.WORK_STATUS: _work_status,

@@ -32,6 +32,7 @@ class Terms(NamedTuple):
     run_at: int = 0  # not before; 0: at once
     expires: int = 0  # it may begin so late; 0: never too late
     attempts: int = 0  # failures until it is given up; 0: what its function's policy says
+    schedule: str = ""  # when it comes again; empty: it does not
 
 
 class Kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -109,6 +110,21 @@ def test_f03_a_job_that_ran_is_ready_again_and_nobody_is_blamed(start: Start) ->
     _, address = start()
     assert admin.ask(address, "show jobs").split("\t")[:2] == [handle.decode(), "0"]
     assert list(drained(address)) == [(handle, b"u")]
+
+
+def test_f01_a_schedule_is_there_after_the_kill(start: Start) -> None:
+    server, address = start()
+    with Peer(address) as client:
+        handle = bytes(client.ask(p.SUBMIT_JOB_SCHED, b"f", b"u", b"30", b"4", b"", b"*", b"0-4", b"w").args[0])
+    server.send(signal.SIGKILL)
+    server.ended()
+    _, address = start()
+    with Peer(address) as client:
+        client.ask(p.SUBMIT_JOB, b"fleet.jobs", b"", json.dumps({"do": "show", "handle": handle.decode()}).encode())
+        found = json.loads(bytes(client.read().args[1]))
+        assert client.ask(p.SUBMIT_JOB_SCHED, b"f", b"u", *([b"*"] * 5), b"w").args[0] == handle
+    assert (found["schedule"], found["state"]) == ("30 4 * * 0-4", "waiting")
+    assert found["run_at"] > found["submitted"]
 
 
 def test_f16_a_stopped_server_has_said_and_kept_everything(start: Start) -> None:

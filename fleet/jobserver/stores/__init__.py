@@ -61,6 +61,7 @@ class Entry:
     failures: int = 0  # attempts that ended in a failure that a worker reported
     deaths: int = 0  # workers that died with it
     errors: tuple[str, ...] = ()  # why the attempts failed, oldest first
+    schedule: str = ""  # when it comes again after it has ended; empty: it does not
 
 
 class Result(NamedTuple):
@@ -149,6 +150,15 @@ class Amend:
 class Postpone:
     """As Amend, and the job is claimed no more. Answer: None."""
 
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """As Finish for the result, but the job comes again as `entry`, claimed no more. Answer: None."""
+
+    result: Result
+    keep_until: int
     entry: Entry
 
 
@@ -262,7 +272,7 @@ class Sweep:
     result_bytes: int
 
 
-Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Amend | Postpone | Cancel | Expire) | (
+Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Again | Amend | Postpone | Cancel | Expire) | (
     Look | LookKey | LookNamed | LookUnique | ListJobs | Exhume | Revive | Purge | Sweep
 )
 

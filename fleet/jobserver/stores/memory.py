@@ -84,10 +84,18 @@ class MemoryStore:
         if result.end is End.DEAD:
             self._dead[result.handle] = request.entry or entry, result.ended
             self._places[result.handle] = next(self._arrivals)
-        if request.keep_until:
-            self._results[result.handle] = result, request.keep_until
-            self._result_bytes += len(result.data)
+        self._keep_result(result, request.keep_until)
         return True
+
+    def _keep_result(self, result: Result, until: int) -> None:
+        if until:
+            before, _ = self._results.pop(result.handle, (None, 0))
+            self._result_bytes += len(result.data) - (len(before.data) if before else 0)
+            self._results[result.handle] = result, until
+
+    def _again(self, request: stores.Again) -> None:
+        self._keep_result(request.result, request.keep_until)
+        self._postpone(stores.Postpone(request.entry))
 
     def _amend(self, request: stores.Amend) -> None:
         if request.entry.handle in self._jobs:
@@ -221,6 +229,7 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Claim: MemoryStore._claim,
     stores.ClaimDue: MemoryStore._claim_due,
     stores.Finish: MemoryStore._finish,
+    stores.Again: MemoryStore._again,
     stores.Amend: MemoryStore._amend,
     stores.Postpone: MemoryStore._postpone,
     stores.Cancel: MemoryStore._cancel,

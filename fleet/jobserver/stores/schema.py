@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_JOB: Final = """
+_JOB_1: Final = """
     id INTEGER PRIMARY KEY AUTOINCREMENT,   -- the order of arrival; never used again
     handle BLOB NOT NULL UNIQUE,
     function INTEGER NOT NULL REFERENCES function (id),
@@ -26,19 +26,26 @@ _JOB: Final = """
     checksum INTEGER NOT NULL,              -- of handle and workload, CRC-32
     workload BLOB NOT NULL
 """
-COLUMNS: Final = (
+_INDEXES: Final = """
+    CREATE UNIQUE INDEX job_key ON job (function, key) WHERE key IS NOT NULL;
+    CREATE INDEX job_ready ON job (function, priority, id) WHERE run_at = 0;
+    CREATE INDEX job_waiting ON job (run_at, id) WHERE run_at > 0;
+"""
+_EXPIRES: Final = "CREATE INDEX job_expires ON job (expires) WHERE expires > 0"
+_COLUMNS_1: Final = (
     "handle, function, uniq, key, priority, reducer, submitted, run_at, expires, max_attempts, failures, deaths, errors"
 )
+_ENDED: Final = "    ended INTEGER"
+_JOB_2: Final = _JOB_1.replace(_ENDED, f"    schedule TEXT NOT NULL,                 -- empty: it comes once\n{_ENDED}")
+COLUMNS: Final = f"{_COLUMNS_1}, schedule"
 
 # One text for each version; a file of version N has had the first N of them.
 MIGRATIONS: Final = (
     f"""
     CREATE TABLE function (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
-    CREATE TABLE job ({_JOB});
-    CREATE UNIQUE INDEX job_key ON job (function, key) WHERE key IS NOT NULL;
-    CREATE INDEX job_ready ON job (function, priority, id) WHERE run_at = 0;
-    CREATE INDEX job_waiting ON job (run_at, id) WHERE run_at > 0;
-    CREATE TABLE dead ({_JOB});
+    CREATE TABLE job ({_JOB_1});
+    {_INDEXES}
+    CREATE TABLE dead ({_JOB_1});
     CREATE TABLE result (
         handle BLOB PRIMARY KEY,
         function BLOB NOT NULL,
@@ -52,5 +59,17 @@ MIGRATIONS: Final = (
     CREATE INDEX result_until ON result (until);
     CREATE INDEX result_ended ON result (ended);
     """,
-    "CREATE INDEX job_expires ON job (expires) WHERE expires > 0",
+    _EXPIRES,
+    f"""
+    ALTER TABLE job RENAME TO job_1;
+    ALTER TABLE dead RENAME TO dead_1;
+    CREATE TABLE job ({_JOB_2});
+    CREATE TABLE dead ({_JOB_2});
+    INSERT INTO job SELECT id, {_COLUMNS_1}, '', ended, checksum, workload FROM job_1;
+    INSERT INTO dead SELECT id, {_COLUMNS_1}, '', ended, checksum, workload FROM dead_1;
+    DROP TABLE job_1;
+    DROP TABLE dead_1;
+    {_INDEXES}
+    {_EXPIRES};
+    """,
 )

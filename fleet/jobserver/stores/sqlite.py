@@ -39,7 +39,7 @@ from fleet.jobserver.stores.schema import COLUMNS
 from fleet.settings import MIB
 
 RESERVE_BYTES: Final = 4 * MIB  # given up when the disk is full, so that what runs can still be finished
-PLACES: Final = ", ".join("?" * 13)
+PLACES: Final = ", ".join("?" * 14)
 INSERT: Final = f"INSERT INTO {{}} ({COLUMNS}, ended, checksum, workload) VALUES ({PLACES}, ?, ?, ?)"
 SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
 
@@ -234,11 +234,16 @@ class SqliteStore:
         self._claimed.discard(found[0])
         if result.end is End.DEAD and request.entry:
             self._bury(request.entry, result)
-        if request.keep_until:
-            self._db.execute(
-                "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?)", (*result, request.keep_until)
-            )
+        self._keep_result(result, request.keep_until)
         return True
+
+    def _keep_result(self, result: Result, until: int) -> None:
+        if until:
+            self._db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?)", (*result, until))
+
+    def _again(self, request: stores.Again) -> None:
+        self._keep_result(request.result, request.keep_until)
+        self._amend(stores.Postpone(request.entry))
 
     def _bury(self, entry: Entry, result: Result) -> None:
         fields = (*self._fields(entry), result.ended, *_body(entry)[1:])
@@ -380,11 +385,11 @@ class SqliteStore:
         return (
             *(entry.handle, self._number(entry), entry.unique, entry.key or None, entry.priority, entry.reducer),
             *(entry.submitted, entry.run_at, entry.expires, entry.max_attempts, entry.failures, entry.deaths),
-            json.dumps(entry.errors),
+            *(json.dumps(entry.errors), entry.schedule),
         )
 
     def _entry(self, fields: Any, workload: bytes) -> Entry:
-        handle, function, unique, key, priority, reducer, *numbers, errors = fields
+        handle, function, unique, key, priority, reducer, *numbers, errors, schedule = fields
         names = {"handle": handle, "function": self._names[function], "unique": unique, "key": key or b""}
         submitted, run_at, expires, max_attempts, failures, deaths = numbers
         return Entry(
@@ -399,6 +404,7 @@ class SqliteStore:
             failures=failures,
             deaths=deaths,
             errors=tuple(json.loads(errors)),
+            schedule=schedule,
         )
 
 
@@ -422,6 +428,7 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Claim: SqliteStore._claim,
     stores.ClaimDue: SqliteStore._claim_due,
     stores.Finish: SqliteStore._finish,
+    stores.Again: SqliteStore._again,
     stores.Amend: SqliteStore._amend,
     stores.Postpone: SqliteStore._amend,
     stores.Cancel: SqliteStore._cancel,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -51,6 +52,40 @@ def test_f17_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
     db.close()
     with pytest.raises(StoreBroken, match="written by a newer version"):
         SqliteStore(path)
+
+
+def test_f17_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old") as db:
+        db.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
+        db.execute("INSERT INTO function VALUES (1, x'66')")
+        for table, handle in (("job", b"H:1"), ("dead", b"H:2")):
+            fields = (
+                handle,
+                1,
+                b"u",
+                None,
+                1,
+                b"",
+                5,
+                0,
+                0,
+                0,
+                1,
+                0,
+                '["why"]',
+                0,
+                crc32(b"work", crc32(handle)),
+                b"work",
+            )
+            db.execute(f"INSERT INTO {table} VALUES (7, {', '.join('?' * len(fields))})", fields)
+    db.close()
+    store = SqliteStore(tmp_path / "old")
+    assert store.recover()[b"f"].ready == [0, 1, 0]
+    (job,) = ask(store, stores.Claim(b"f", 1, 10))
+    assert job == stores.Entry(b"H:1", b"f", b"work", b"u", submitted=5, failures=1, errors=("why",))
+    ((dead, size, _, _),) = ask(store, stores.ListJobs(dead=True))
+    assert (dead.handle, size, dead.schedule) == (b"H:2", 4, "")
+    store.close()
 
 
 @pytest.mark.parametrize("content", [b"this is no store" * 1000])

@@ -279,3 +279,18 @@ def test_a_dead_job_is_exhumed_with_its_workload_and_stays_where_it_is(store: St
     for _ in range(2):
         assert ask(store, stores.Exhume(b"H:1")) == dead
     assert ask(store, stores.Exhume(b"H:2")) is None
+
+
+def test_a_job_that_comes_again_keeps_its_result_and_is_there_for_its_next_time(store: Store) -> None:
+    job = entry(1, run_at=60, schedule="* * * * *")
+    put(store, job)
+    assert ask(store, stores.ClaimDue(60, 10)) == [job]
+    for ended, data in ((61, b"one"), (121, b"two")):
+        result = Result(job.handle, b"f", b"", End.COMPLETED, data, ended)
+        job = replace(job, run_at=ended + 59)
+        assert ask(store, stores.Again(result, 1000, job)) is None
+        assert ask(store, stores.ClaimDue(ended, 10)) == []
+        assert ask(store, stores.ClaimDue(ended + 59, 10)) == [job]
+    ask(store, stores.Sweep(900, len(b"two")))  # the newest result alone is kept
+    ask(store, finish(job, End.CANCELLED, b"", keep=0))
+    assert ask(store, stores.Look(job.handle)).data == b"two"
