@@ -53,6 +53,7 @@ class JobInfo:
     bytes: int = 0  # of the workload while it is kept, then of the result
     submitted: int = 0
     run_at: int = 0  # not before
+    schedule: str = ""  # when it comes again: minute, hour, day, month, weekday; empty: it does not
     expires: int = 0  # not after
     ended: int = 0
     attempts: int = 0  # failures until it is given up; 0 is what its server says for all

@@ -1,12 +1,12 @@
-"""Results whose job server was gone when they were ready: kept for its return, within bounds. Pure.
+"""What a pool owes to job servers that are gone: results that were ready meanwhile, within bounds, and jobs that go on.
 
-Rule: a result is kept once and delivered once. What became of it is the job server's to decide: the new process takes
-it if it has the job and nobody else is at it, and drops it otherwise.
+Pure. Rule: a result is kept once and delivered once. What becomes of it is the job server's to decide: the new process
+takes it if it has the job and nobody else is at it, and drops it otherwise.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import NamedTuple
 
 from fleet.protocol import Data
@@ -29,6 +29,18 @@ class Late:
         self._keep_ns = keep_ns
         self._kept: deque[tuple[int, Address, Answer]] = deque()  # with when they were ready
         self._bytes = 0
+        self._adrift: Counter[Address] = Counter()  # jobs that go on without their server
+
+    def drifts(self, server: Address) -> None:
+        """One more job goes on without its server."""
+        self._adrift[server] += 1
+
+    def settled(self, server: Address) -> None:
+        """One less does: it has ended, or its server was told of it."""
+        self._adrift[server] -= 1
+
+    def has_adrift(self, server: Address) -> bool:
+        return self._adrift[server] > 0
 
     def keep(self, server: Address, answer: Answer, now: int) -> None:
         self._kept.append((now, server, answer))

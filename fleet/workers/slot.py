@@ -27,6 +27,7 @@ from fleet.workers.late import Answer, Late
 from fleet.workers.link import Link
 from fleet.workers.turns import Turns
 
+HOLD_S: Final = 1.0  # for the other slots to tell a server that is back of their jobs, before it is asked for one
 TRIES: Final = 2  # of a job whose runner dies or runs short; the second with twice the memory
 
 
@@ -61,6 +62,7 @@ class Slot:
         self._denials = denials
         self._late = late
         self._unsure: set[Link] = set()  # who is owed something, and has not said yet whether it is ours
+        self._held: set[Link] = set()  # who is not asked before other slots have told it of their jobs
         self._unconfirmed: tuple[Link, Answer] | None = None  # sent, but the server has said nothing since
         self._on_change = on_change
         self._turns: Turns[Link] = Turns()
@@ -74,6 +76,8 @@ class Slot:
         """Ask for a job, if there is nothing better to do."""
         if self.running and self.running.waiting and self._keeper.ready:
             self._try(self.running)
+        for held in [link for link in self._held if not self._late.has_adrift(link.address)]:
+            self._release(held)
         if self.running or self.draining or not self._keeper.ready:
             return
         self._keeper.prepare(self._limits.memory_bytes)
@@ -110,13 +114,14 @@ class Slot:
             self._unsure.add(link)
             link.expect_answer()
         else:
-            self._turns.awake(link)
+            self._admit(link)
         self._on_change()
         self.step()
 
     def lost(self, link: Link) -> None:
         self._turns.asleep(link)
         self._unsure.discard(link)
+        self._held.discard(link)
         if self.running and self.running.link is link:
             self._cut_off(self.running)
         if self._unconfirmed and self._unconfirmed[0] is link:
@@ -154,7 +159,7 @@ class Slot:
         link.answered()
         ours, running = link.conversation.ours, self.running
         if running and self._is_adrift(link):
-            running.adrift = False
+            self._settle(running)
             if ours:
                 link.conversation.resume(running.handle)
             else:
@@ -163,6 +168,24 @@ class Slot:
             if ours:
                 link.conversation.end(answer)
         link.flush()
+        self._admit(link)
+        self._on_change()
+
+    def _admit(self, link: Link) -> None:
+        """Have it asked for jobs, but not for one that another slot is still at."""
+        if self._late.has_adrift(link.address):
+            self._held.add(link)
+            asyncio.get_running_loop().call_later(HOLD_S, self._hold_no_longer, link)
+        else:
+            self._turns.awake(link)
+
+    def _hold_no_longer(self, link: Link) -> None:
+        if link in self._held:
+            self._release(link)
+            self.step()
+
+    def _release(self, link: Link) -> None:
+        self._held.discard(link)
         self._turns.awake(link)
 
     def _is_adrift(self, link: Link) -> bool:
@@ -203,8 +226,15 @@ class Slot:
             return
         if running.link.conversation.ours and not (running.passed_on or self.draining):
             running.adrift = True
+            self._late.drifts(running.link.address)
         else:
             self._give_up(running)
+
+    def _settle(self, running: Running) -> None:
+        """It is adrift no more."""
+        if running.adrift:
+            running.adrift = False
+            self._late.settled(running.link.address)
 
     def _give_up(self, running: Running) -> None:
         running.abandoned = True
@@ -276,6 +306,7 @@ class Slot:
             running.timer.cancel()
         if not running.answered and not running.abandoned:
             self._answer(running, Answer(running.handle, b"", self._failure(running)))
+        self._settle(running)
         self.arena.settle()
         if self.draining:
             self.close()

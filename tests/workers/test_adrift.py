@@ -34,8 +34,8 @@ def start(spawn: Callable[..., Program], tmp_path: Path) -> Start:
     return server
 
 
-def start_pool(spawn: Callable[..., Program], address: Address, *words: str) -> Program:
-    pool = spawn(FLEET[0], "-m", "tests.workers.pool", str(address), "1", *words)
+def start_pool(spawn: Callable[..., Program], address: Address, slots: int = 1) -> Program:
+    pool = spawn(FLEET[0], "-m", "tests.workers.pool", str(address), str(slots))
     assert pool.out.line().startswith("ready")
     return pool
 
@@ -50,7 +50,7 @@ def test_a_job_that_ends_after_the_server_died_is_not_done_again(
     start: Start, spawn: Callable[..., Program], when: str
 ) -> None:
     server, where = start()
-    pool = start_pool(spawn, where)
+    pool = start_pool(spawn, where, slots=3)  # two of which have nothing to do, and are back as early
     takes = b"0.3" if when == "before the server is back" else b"3"
     with Client(where, timeout=LIMIT_S) as client:
         task = client.submit("announces", takes, background=True)

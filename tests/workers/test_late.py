@@ -20,6 +20,17 @@ def test_each_server_gets_what_it_is_owed_once_and_in_order() -> None:
     assert late.take(THERE, 3) == [Answer(b"2", b"two")]
 
 
+def test_a_server_is_known_to_have_jobs_adrift_until_the_last_is_settled() -> None:
+    late = Late(most_bytes=100, keep_ns=10)
+    late.drifts(HERE)
+    late.drifts(HERE)
+    late.settled(HERE)
+    assert late.has_adrift(HERE)
+    assert not late.has_adrift(THERE)
+    late.settled(HERE)
+    assert not late.has_adrift(HERE)
+
+
 def test_nothing_is_kept_longer_than_it_may_be() -> None:
     late = Late(most_bytes=100, keep_ns=10)
     late.keep(HERE, Answer(b"1", b"one"), 0)
