@@ -47,9 +47,11 @@ test-compiled: compiled ## run the job server's tests with the compiled core
 	cd build/compiled && $(BIN)/python -m pytest -q -m "not slow and not interop" tests/jobserver tests/protocol $(ARGS)
 
 FUZZ_SECONDS ?= 600
+MUTANTS ?= 10000
 
-fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600)
+fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600), and pictures, MUTANTS of each format (10000)
 	for target in decoder session; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
+	for format in jpeg png gif webp avif; do $(BIN)/python -m tests.fuzz.pictures $$format $(MUTANTS) || exit 1; done
 
 SOAK_SECONDS ?= 600
 
