@@ -1,4 +1,4 @@
-"""What the settings files say: presets, watermarks, the limits of pictures, the job servers, how runners are contained.
+"""What the settings files say: presets, watermarks, the limits of pictures, the job servers, the pool, the functions.
 
 Of one setting the first of these counts: a flag, `FLEET_*` in the environment (both are the commands' business),
 `./fleet.toml` or `[tool.fleet]` of `./pyproject.toml`, `$XDG_CONFIG_HOME/fleet/config.toml`, `/etc/fleet/fleet.toml`.
@@ -13,7 +13,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,13 +21,13 @@ from fleet.errors import FleetError, UsageError
 from fleet.images import Spec
 from fleet.images.options import did_you_mean
 from fleet.images.sniff import FORMATS
-from fleet.settings import Containment, parse_servers
+from fleet.settings import Containment, FunctionPolicy, PoolLimits, parse_servers
 
 if TYPE_CHECKING:
     from fleet.images import Limits
 
 SYSTEM: Final = Path("/etc/fleet/fleet.toml")
-CONTAINED: Final = ("isolation", "sandbox", "user")  # what [pool] may say
+EVERY: Final = "*"  # of the functions: all that have no settings of their own
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a preset or a watermark
 
 
@@ -39,7 +39,8 @@ class Config:
     presets: Mapping[str, Spec] = field(default_factory=dict)
     watermarks: Mapping[str, Path] = field(default_factory=dict)  # a path is relative to the file that has it
     images: Mapping[str, Any] = field(default_factory=dict)  # fields of `Limits`
-    pool: Mapping[str, str] = field(default_factory=dict)  # fields of `Containment`
+    pool: Mapping[str, Any] = field(default_factory=dict)  # `workers`, and fields of `PoolLimits` and `Containment`
+    functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # fields of `FunctionPolicy`, by function
 
     def over(self, other: Config) -> Config:
         """These settings, and where they are silent those of another."""
@@ -49,6 +50,7 @@ class Config:
             {**other.watermarks, **self.watermarks},
             {**other.images, **self.images},
             {**other.pool, **self.pool},
+            {**other.functions, **self.functions},
         )
 
     @property
@@ -59,8 +61,15 @@ class Config:
 
     def containment(self, **flags: str | None) -> Containment:
         """How runners are contained, by the flags that are given and else by the settings. Raises UsageError."""
-        given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
-        return Containment(**{**self.pool, **given})
+        return Containment(**self._of_pool(Containment, flags))
+
+    def pool_limits(self, **flags: float | None) -> PoolLimits:
+        """What runners may use, in the same way."""
+        return PoolLimits(**self._of_pool(PoolLimits, flags))
+
+    def _of_pool(self, kind: type, flags: Mapping[str, Any]) -> dict[str, Any]:
+        given = {name: value for name, value in flags.items() if value is not None}
+        return {each.name: found[each.name] for each in fields(kind) if each.name in (found := {**self.pool, **given})}
 
     def marks(self) -> dict[str, bytes]:
         """The watermarks' bytes, by name. Raises UsageError."""
@@ -76,6 +85,19 @@ def load(environ: Mapping[str, str] = os.environ, directory: Path = Path(), syst
     found = Config()
     for path, table in _tables(environ, directory, system):
         found = found.over(_config(path, table))
+    return found
+
+
+def origins(
+    environ: Mapping[str, str] = os.environ, directory: Path = Path(), system: Path = SYSTEM
+) -> dict[tuple[str, ...], tuple[Any, Path]]:
+    """Each setting that some file has, as it stands there, and the file that counts."""
+    found: dict[tuple[str, ...], tuple[Any, Path]] = {}
+    for path, table in _tables(environ, directory, system):
+        for key, value in table.items():
+            parts = value if isinstance(value, dict) else {"": value}
+            for name, item in parts.items():
+                found.setdefault((key, name) if name else (key,), (item, path))
     return found
 
 
@@ -161,20 +183,55 @@ def _images(path: Path, key: str, value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _pool(path: Path, key: str, value: Any) -> dict[str, str]:
-    for name, word in _table(path, key, value).items():
-        if name not in CONTAINED:
-            raise UsageError(
-                f"{path}: {key}: there is no setting {name!r}{did_you_mean(name, CONTAINED)}; "
-                f"there are {', '.join(CONTAINED)}"
-            )
-        if not isinstance(word, str):
-            raise UsageError(f"{path}: {key}.{name} is {word!r}; it must be a word")
+def _pool(path: Path, key: str, value: Any) -> dict[str, Any]:
+    found = dict(_table(path, key, value))
+    workers = {"workers": found.pop("workers")} if "workers" in found else {}
+    if not all(isinstance(number, int) and 1 <= number <= 1024 for number in workers.values()):
+        raise UsageError(f"{path}: {key}.workers: {value['workers']!r} makes no sense; it is a whole number to 1024")
+    _check_fields(path, key, found, (PoolLimits, Containment), beside=("workers",))
     try:
-        Containment(**value)
+        Config(pool=found).containment()
     except UsageError as error:
         raise UsageError(f"{path}: {key}: {error}") from error
-    return dict(value)
+    return workers | {name: tuple(item) if isinstance(item, list) else item for name, item in found.items()}
+
+
+def _functions(path: Path, key: str, value: Any) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name, table in _table(path, key, value).items():
+        where = f"{key}.{name}"
+        _check_fields(path, where, _table(path, where, table), (FunctionPolicy,))
+        found[name] = {each: tuple(item) if isinstance(item, list) else item for each, item in table.items()}
+    return found
+
+
+def _check_fields(
+    path: Path, key: str, table: Mapping[str, Any], kinds: tuple[Any, ...], beside: tuple[str, ...] = ()
+) -> None:
+    """That each is a field of one of these dataclasses, and of its default's kind."""
+    usual = {each.name: each.default for kind in kinds for each in fields(kind) if each.default is not MISSING}
+    known = [*beside, *usual]
+    for name, item in table.items():
+        if name not in usual:
+            raise UsageError(
+                f"{path}: {key}: there is no setting {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
+            )
+        if wanted := _unlike(item, usual[name], name):
+            raise UsageError(f"{path}: {key}.{name}: {item!r} makes no sense; it is {wanted}")
+
+
+def _unlike(item: Any, usual: Any, name: str) -> str | None:
+    """What it should be, if it is of another kind than the default."""
+    number = isinstance(item, int | float) and not isinstance(item, bool)
+    if isinstance(usual, int):
+        least = 0 if name in ("keep_s", "cache_s") else 1
+        return None if number and isinstance(item, int) and item >= least else f"a whole number from {least}"
+    if isinstance(usual, float):
+        return None if number and 0 < item < float("inf") else "a number of seconds above 0"
+    if isinstance(usual, tuple):
+        good = isinstance(item, list) and all(isinstance(each, str) for each in item)
+        return None if good else "a list of words"
+    return None if isinstance(item, str) else "a word"
 
 
 def _check_formats(path: Path, key: str, value: Any) -> None:
@@ -213,4 +270,5 @@ _KEYS: Final[dict[str, Callable[[Path, str, Any], Any]]] = {
     "watermarks": _watermarks,
     "images": _images,
     "pool": _pool,
+    "functions": _functions,
 }

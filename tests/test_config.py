@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.config import Config, load
+from fleet.config import Config, load, origins
 from fleet.errors import UsageError
 from fleet.images import Spec
-from fleet.settings import Containment
+from fleet.settings import Containment, FunctionPolicy, PoolLimits
 from tests.images.builders import small
 
 AVATAR = '[presets.avatar]\nwidth = 64\nheight = 64\nfit = "cover"\nformat = "webp"\n'
@@ -108,7 +108,7 @@ def test_how_runners_are_contained_is_said_by_flags_and_else_by_the_settings(tmp
     ("text", "complaint"),
     [
         ('isolation = "cell"', "isolation is 'cell'; it may be job, slot, none"),
-        ("isolation = 1", "pool.isolation is 1; it must be a word"),
+        ("isolation = 1", "pool.isolation: 1 makes no sense; it is a word"),
         ('isolatoin = "job"', "there is no setting 'isolatoin' .did you mean isolation.?"),
     ],
 )
@@ -116,3 +116,54 @@ def test_a_pool_that_cannot_be_is_refused_with_the_file_and_the_key(tmp_path: Pa
     put(tmp_path / "project" / "fleet.toml", f"[pool]\n{text}\n")
     with pytest.raises(UsageError, match=f"fleet.toml: pool.*{complaint}|fleet.toml: {complaint}"):
         loaded(tmp_path)
+
+
+def test_the_pool_is_as_the_settings_say_and_flags_count_before_them(tmp_path: Path) -> None:
+    put(tmp_path / "project" / "fleet.toml", "[pool]\nworkers = 3\ndeadline_s = 5\nmemory_bytes = 1000\n")
+    found = loaded(tmp_path)
+    assert found.pool["workers"] == 3
+    assert found.pool_limits() == PoolLimits(deadline_s=5, memory_bytes=1000)
+    assert found.pool_limits(deadline_s=2.5, memory_bytes=None) == PoolLimits(deadline_s=2.5, memory_bytes=1000)
+    assert found.containment() == Containment()
+
+
+def test_functions_have_policies_of_their_own(tmp_path: Path) -> None:
+    put(tmp_path / "etc.toml", "[functions.resize]\nattempts = 9\n[functions.mail]\nattempts = 7\n")
+    put(tmp_path / "project" / "fleet.toml", "[functions.resize]\ncache_s = 60\nhopeless = ['No']\n")
+    functions = loaded(tmp_path).functions
+    assert FunctionPolicy(**functions["resize"]) == FunctionPolicy(cache_s=60, hopeless=("No",))
+    assert FunctionPolicy(**functions["mail"]).attempts == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[pool]\nworkers = 0", "pool.workers: 0 makes no sense; it is a whole number to 1024"),
+        ("[pool]\nworker = 4", "pool: there is no setting 'worker' .did you mean workers..; there are workers, "),
+        ("[pool]\ndeadline_s = 'long'", "pool.deadline_s: 'long' makes no sense; it is a number of seconds above 0"),
+        ("[pool]\nmemory_bytes = 1.5", "pool.memory_bytes: 1.5 makes no sense; it is a whole number from 1"),
+        ("[pool]\nenvironment = 'HOME'", "pool.environment: 'HOME' makes no sense; it is a list of words"),
+        (
+            "[functions.f]\nattempt = 2",
+            "functions.f: there is no setting 'attempt' .did you mean attempts..; there are ",
+        ),
+        ("[functions.f]\nattempts = true", "functions.f.attempts: True makes no sense; it is a whole number from 1"),
+        ("[functions.f]\ncache_s = -1", "functions.f.cache_s: -1 makes no sense; it is a whole number from 0"),
+        ("[functions]\nf = 3", "functions.f is 3; it must be a table"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_told_with_its_file_and_key(tmp_path: Path, text: str, complaint: str) -> None:
+    put(tmp_path / "project" / "fleet.toml", text)
+    with pytest.raises(UsageError, match=f"fleet.toml: {complaint}"):
+        loaded(tmp_path)
+
+
+def test_where_each_setting_comes_from_is_known(tmp_path: Path) -> None:
+    system = put(tmp_path / "etc.toml", "servers = 'a'\n[pool]\nworkers = 1\ngrace_s = 9\n")
+    project = put(tmp_path / "project" / "fleet.toml", "[pool]\nworkers = 2\n[presets.a]\nwidth = 3\n")
+    assert origins({"XDG_CONFIG_HOME": str(tmp_path / "xdg")}, tmp_path / "project", system) == {
+        ("servers",): ("a", system),
+        ("pool", "workers"): (2, project),
+        ("pool", "grace_s"): (9, system),
+        ("presets", "a"): ({"width": 3}, project),
+    }

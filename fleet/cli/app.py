@@ -19,7 +19,7 @@ from fleet.version import __version__
 COMMANDS: Final = ("up", "resize", "thumbnails", "identify", "run", "result", "status", "doctor", "server", "worker")
 
 # Each is a module of its name, with commands of its own.
-GROUPS: Final = ("jobs", "dead")
+GROUPS: Final = ("jobs", "dead", "config")
 
 # What typer raises for a command line that makes no sense: the parent of the one such error that it exports.
 _Misused: Final[Any] = typer.BadParameter.__base__
@@ -36,6 +36,8 @@ def run(words: Sequence[str]) -> int:
     try:
         code = command(list(words) or ["--help"], prog_name="fleet", standalone_mode=False)
     except _Misused as error:
+        if not error.format_message():  # a command that has none without more words: its help was shown
+            return UsageError.exit_code
         raise UsageError(_explained(error)) from error
     if not words:
         return UsageError.exit_code

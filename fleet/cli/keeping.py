@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from fleet.config import EVERY
 from fleet.errors import UsageError
 from fleet.settings import FunctionPolicy
 
@@ -22,17 +25,26 @@ def default_store(port: int) -> str:
     return f"sqlite:{folder}/jobs-{port}.sqlite"
 
 
-def policies(attempts: int, keep_s: int, cache: Iterable[str]) -> dict[str, FunctionPolicy]:
-    """By function; "" is for all others.
+def policies(
+    settings: Mapping[str, Mapping[str, Any]], cache: Iterable[str], **flags: int | None
+) -> dict[str, FunctionPolicy]:
+    """By function; "" is for all others. What the settings say of a function itself counts before the flags for all.
 
     Raises:
         UsageError: one of `cache` is no FUNCTION=SECONDS.
     """
-    found = {"": FunctionPolicy(attempts=attempts, keep_s=keep_s)}
+    given = {name: value for name, value in flags.items() if value is not None}
+    every = {**settings.get(EVERY, {}), **given}
+    chosen = {name: dict(each) for name, each in settings.items() if name != EVERY}
     for text in cache:
         name, _, seconds = text.rpartition("=")
         if not (name and seconds.isascii() and seconds.isdigit()):
             raise UsageError(f"--cache {text} makes no sense; write FUNCTION=SECONDS, such as resize=3600")
-        cache_s = int(seconds)
-        found[name] = FunctionPolicy(attempts=attempts, keep_s=max(keep_s, cache_s), cache_s=cache_s)
-    return found
+        chosen[name] = {**chosen.get(name, {}), "cache_s": int(seconds)}
+    return {"": _policy(every), **{name: _policy({**every, **each}) for name, each in chosen.items()}}
+
+
+def _policy(fields: Mapping[str, Any]) -> FunctionPolicy:
+    """What answers other submits must be kept for as long."""
+    policy = FunctionPolicy(**fields)
+    return replace(policy, keep_s=max(policy.keep_s, policy.cache_s))

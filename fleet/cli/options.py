@@ -22,8 +22,13 @@ Timeout = Annotated[
 ]
 Listen = Annotated[str, typer.Option("--listen", metavar="ADDRESS", help="The address to listen on.")]
 Port = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port to listen on; 0: any free one.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "-w", min=1, max=1024, help="Jobs at a time.", show_default="the processors"),
+]
 Deadline = Annotated[
-    float, typer.Option("--deadline", min=0.1, metavar="SECONDS", help="A job that runs longer is killed.")
+    float | None,
+    typer.Option("--deadline", min=0.1, metavar="SECONDS", help="A job that runs longer is killed.", show_default="20"),
 ]
 Protocols = Annotated[
     list[str] | None,
@@ -37,9 +42,13 @@ Store = Annotated[
     typer.Option("--store", metavar="WHERE", help="Where background jobs are kept: sqlite:PATH, memory, or none."),
 ]
 Attempts = Annotated[
-    int, typer.Option(min=1, help="How often a background job may fail before it goes to the dead letter.")
+    int | None,
+    typer.Option(min=1, help="How often a background job may fail before it goes to the dead letter."),
 ]
-Keep = Annotated[int, typer.Option("--keep", min=0, metavar="SECONDS", help="How long results can be asked for.")]
+Keep = Annotated[
+    int | None,
+    typer.Option("--keep", min=0, metavar="SECONDS", help="How long results can be asked for.", show_default="3600"),
+]
 Cache = Annotated[
     list[str] | None,
     typer.Option(

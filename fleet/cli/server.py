@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet.cli import options, put
-from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, FunctionPolicy
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
     from fleet.jobserver.server import JobServer
@@ -17,8 +17,8 @@ def server(
     protocol: options.Protocols = None,
     http_port: options.HttpPort = None,
     store: options.Store = None,
-    attempts: options.Attempts = 1,
-    keep: options.Keep = FunctionPolicy.keep_s,
+    attempts: options.Attempts = None,
+    keep: options.Keep = None,
     cache: options.Cache = None,
 ) -> None:
     """Run a job server in the foreground.
@@ -26,6 +26,7 @@ def server(
     Its first line is `listening HOST:PORT`; a line like `http listening HOST:PORT` follows for each other protocol.
     Ctrl-C or SIGTERM ends it. Without --store the queues end with it.
     """
+    from fleet import config
     from fleet.cli.keeping import policies
     from fleet.jobserver.gateways import listen_at
     from fleet.jobserver.server import run
@@ -36,7 +37,7 @@ def server(
         listen=Address(listen, port),
         gateways=gateways,
         store="" if store == "none" else store or "",
-        policies=policies(attempts, keep, cache or ()),
+        policies=policies(config.load().functions, cache or (), attempts=attempts, keep_s=keep),
     )
     run(settings, ready=_announce)
 

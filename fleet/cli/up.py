@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import Annotated
-
-import typer
 
 from fleet.cli import options
-from fleet.settings import DEFAULT_HOST, DEFAULT_PORT, FunctionPolicy, PoolLimits
+from fleet.settings import DEFAULT_HOST, DEFAULT_PORT
 
 FLEET = (sys.executable, "-P", "-m", "fleet")  # this very installation, whatever PATH and the directory hold
 SERVER_STOP_S = 5.0  # it only says goodbye
+ATTEMPTS = 2  # of background jobs, where neither a flag nor the settings say how many
 POOL_MARGIN_S = 5.0  # beyond the grace of its running jobs
 
 
 def up(
-    workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, max=1024, help="Jobs at a time.", show_default="the processors")
-    ] = os.cpu_count() or 1,
+    workers: options.Workers = None,
     listen: options.Listen = DEFAULT_HOST,
     port: options.Port = DEFAULT_PORT,
-    deadline: options.Deadline = PoolLimits.deadline_s,
+    deadline: options.Deadline = None,
     isolation: options.Isolation = None,
     sandbox: options.Sandbox = None,
     user: options.User = None,
     protocol: options.Protocols = None,
     http_port: options.HttpPort = None,
     store: options.Store = None,
-    attempts: options.Attempts = 2,
-    keep: options.Keep = FunctionPolicy.keep_s,
+    attempts: options.Attempts = None,
+    keep: options.Keep = None,
     cache: options.Cache = None,
 ) -> None:
     """Run a fleet on this host: a job server and a pool of image workers.
@@ -46,8 +41,13 @@ def up(
 
     gateways = listen_at(protocol or (), listen, {"http": http_port})
     spoken = [word for name, at in gateways for word in ("--protocol", name, f"--{name}-port", str(at.port))]
-    policies(attempts, keep, cache or ())  # so that a mistake is told here
-    kept = ["--store", store or default_store(port), "--attempts", str(attempts), "--keep", str(keep)]
+    settings = config.load()
+    containment = {"isolation": isolation, "sandbox": sandbox, "user": user}
+    settings.containment(**containment)  # so that a mistake is told here, and not by each part again and again
+    if attempts is None and "attempts" not in settings.functions.get(config.EVERY, {}):
+        attempts = ATTEMPTS
+    policies(settings.functions, cache or ())  # this, too
+    kept = _flags(store=store or default_store(port), attempts=attempts, keep=keep)
     kept += [word for each in cache or () for word in ("--cache", each)]
     server = Part(
         "server",
@@ -55,23 +55,16 @@ def up(
         ready="listening ",
         stop_s=SERVER_STOP_S,
     )
-    contained = {"isolation": isolation, "sandbox": sandbox, "user": user}
-    config.load().containment(**contained)  # a word that it may not be is told before anything starts
     pool = Part(
         "pool",
-        (
-            *FLEET,
-            "worker",
-            "--workers",
-            str(workers),
-            "--deadline",
-            f"{deadline:g}",
-            "--servers",
-            "{server}",
-            *(word for name, value in contained.items() if value for word in (f"--{name}", value)),
-        ),
+        (*FLEET, "worker", "--servers", "{server}", *_flags(workers=workers, deadline=deadline, **containment)),
         ready="ready ",
         needs=("server",),
-        stop_s=PoolLimits.grace_s + POOL_MARGIN_S,
+        stop_s=settings.pool_limits().grace_s + POOL_MARGIN_S,
     )
     sys.exit(Supervisor([server, pool]).run())
+
+
+def _flags(**values: object) -> list[str]:
+    """Those that are given: what is not is the part's own business, which reads the settings, too."""
+    return [word for name, value in values.items() if value is not None for word in (f"--{name}", str(value))]

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
-
-import typer
 
 from fleet.cli import options
-from fleet.settings import PoolLimits
 
 
 def worker(
-    workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, max=1024, help="Jobs at a time.", show_default="the processors")
-    ] = os.cpu_count() or 1,
+    workers: options.Workers = None,
     servers: options.Servers = None,
-    deadline: options.Deadline = PoolLimits.deadline_s,
+    deadline: options.Deadline = None,
     isolation: options.Isolation = None,
     sandbox: options.Sandbox = None,
     user: options.User = None,
@@ -40,5 +34,6 @@ def worker(
     )
     addresses = parse_servers(servers or settings.servers)
     contained = settings.containment(isolation=isolation, sandbox=sandbox, user=user)
-    limits = PoolLimits(deadline_s=deadline)
-    sys.exit(run_pool(addresses, workers, functions=pictures, limits=limits, containment=contained))
+    limits = settings.pool_limits(deadline_s=deadline)
+    slots = workers or settings.pool.get("workers") or os.cpu_count() or 1
+    sys.exit(run_pool(addresses, slots, functions=pictures, limits=limits, containment=contained))

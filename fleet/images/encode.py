@@ -28,6 +28,7 @@ PROGRESSIVE_PX: Final = 400 * 300  # of a JPEG: above, it saves 3 to 8 % of the 
 COLOURS: Final = (256, 128, 64, 32, 16, 8, 4, 2)  # of a picture without a quality: what it may be reduced to
 OPAQUE: Final = 128  # half-transparent pixels of a GIF are one or the other
 DEFAULT_MS: Final = 100  # a frame's, where the source says none or 10 ms and less, as browsers show it
+MOST_MS: Final = 655_350  # what a GIF can say; a WebP can say more, and an animated PNG more than either
 
 
 def encode(frames: Sequence[Frame], spec: Spec, format: str, loops: int = 0, exif: bytes = b"") -> bytes:
@@ -92,7 +93,7 @@ def _once(image: Image.Image, spec: Spec, format: str, exif: bytes) -> dict[str,
 def _moving(frames: Sequence[Frame], format: str, loops: int) -> dict[str, Any]:
     if len(frames) < 2:
         return {}
-    durations = [frame.duration_ms if frame.duration_ms > 10 else DEFAULT_MS for frame in frames]
+    durations = [min(frame.duration_ms, MOST_MS) if frame.duration_ms > 10 else DEFAULT_MS for frame in frames]
     options: dict[str, Any] = {"save_all": True, "duration": durations, "loop": loops}
     if format == "gif":
         if any(has_alpha(frame.image) for frame in frames):

@@ -12,7 +12,7 @@ from fleet.version import __version__
 from tests.cli.command import complaint, fleet
 from tests.processes import ROOT
 
-COMMANDS = ("up", "resize", "run", "result", "status", "server", "worker")
+COMMANDS = ("up", "resize", "run", "result", "status", "config", "server", "worker")
 
 
 def test_version() -> None:

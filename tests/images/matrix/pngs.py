@@ -192,6 +192,13 @@ def moving_and_lying() -> Files:
     yield "frames without pixels", moving(3, frame(0))[:-12] + frame(1) + frame(2) + chunk(b"IEND")
 
 
+@row("M17", "ok", options={"width": 8, "animated": True, "format": "webp"})
+def shown_for_very_long() -> Files:
+    hours = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 8, 8, 0, 0, 65_535, 1, 0, 0))
+    second = chunk(b"fdAT", struct.pack(">I", 2) + ROWS_8X8)
+    yield "18 hours", moving(2, hours)[:-12] + frame(1) + second + chunk(b"IEND")
+
+
 @row("M17", "too-large", "frames", cpu_s=0.1)
 def ten_thousand_frames() -> Files:
     yield "as it says", moving(10_000, frame(0))
