@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 def identify(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="The pictures; - is stdin.", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="FILE...", help="The pictures, or patterns such as '*.jpg'; - is stdin.", show_default=False
+        ),
     ],
     decode: Annotated[bool, typer.Option("--decode", help="Decode all of it, too, in this process.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs; one line for each file.")] = False,
@@ -28,13 +31,13 @@ def identify(
     no picture is ok, with 6 if some are not.
     """
     from fleet import config
-    from fleet.cli.pictures import PARTIAL, failed, read
+    from fleet.cli.pictures import PARTIAL, expanded, failed, read
     from fleet.errors import BadImage, FleetError
     from fleet.images.identify import identify as look
 
     limits = config.load().limits
     codes = []
-    for file in files:
+    for file in (file for pattern in files for file in expanded(pattern)):
         try:
             found = look(read(file), limits, decode=decode)
         except FleetError as error:

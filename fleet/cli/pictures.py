@@ -1,11 +1,11 @@
-"""What `fleet resize` does with many files: read, hand over, wait, write; and one line for each that fails."""
+"""What `fleet resize` and `fleet thumbnails` do with files: read, hand over, wait, write; a line for each failure."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,9 @@ PARTIAL: Final = 6
 FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp", ".avif": "avif", ".gif": "gif"}
 SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif", "gif": ".gif"}
 
-Waiter = Callable[[], Picture]
-Maker = Callable[[bytes], Waiter]  # hands a picture over; the waiter it returns gives the result
+Results = Iterable[tuple[str, Picture]]  # each with its name among several; "" if it is the only one
+Maker = Callable[[bytes], Callable[[], Results]]  # hands a picture over; what it returns waits for the results
+ONLY: Final = ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,16 @@ class Job:
     source: str
     target: str  # a file, or -
     suffix: bool = False  # the target gets the suffix of the result's format, unknown until then
+
+    def place(self, name: str, suffix: str) -> Path:
+        """Where a result goes."""
+        stem = f"{self.target}-{name}" if name else self.target
+        return Path(stem + suffix if self.suffix else stem)
+
+    def is_done(self, names: Iterable[str]) -> bool:
+        """Whether all results are there, in whatever format."""
+        suffixes = FORMATS if self.suffix else ONLY
+        return all(any(os.path.isfile(self.place(name, suffix)) for suffix in suffixes) for name in names)
 
 
 class Destination:
@@ -62,18 +73,20 @@ class Destination:
             raise UsageError(f"{path}: no format is written as {path.suffix}; use {', '.join(FORMATS)}, or --format")
         return FORMATS[path.suffix.lower()]
 
-    def jobs(self, files: Sequence[str], skip_existing: bool = False) -> Iterator[Job]:
+    def jobs(self, files: Iterable[str], skip_existing: bool = False, names: Iterable[str] = ONLY) -> list[Job]:
         """Each source with its target; a pattern is all the files that it fits.
 
         Raises:
             UsageError: two results would have one name, or there is one output for several pictures.
         """
-        files = [file for pattern in files for file in _expanded(pattern)]
+        found = list(self._jobs([file for pattern in files for file in expanded(pattern)]))
+        return [job for job in found if not (skip_existing and job.is_done(names))]
+
+    def _jobs(self, files: Sequence[str]) -> Iterator[Job]:
         if self.output is not None:
             if len(files) > 1:
                 raise UsageError(f"-o names one file and there are {len(files)} pictures; use -d DIR")
-            if not (skip_existing and Path(self.output).is_file()):
-                yield Job(files[0], self.output)
+            yield Job(files[0], self.output)
             return
         assert self.directory is not None
         make_directory(self.directory)
@@ -83,9 +96,7 @@ class Destination:
             if stem in taken:
                 raise UsageError(f"{taken[stem]} and {source} would both become {stem}; resize them one by one")
             taken[stem] = source
-            target = self.directory / stem
-            if not (skip_existing and any(Path(f"{target}{suffix}").is_file() for suffix in FORMATS)):
-                yield Job(source, str(target), suffix=True)
+            yield Job(source, str(self.directory / stem), suffix=True)
 
 
 def make_directory(directory: Path) -> None:
@@ -96,7 +107,7 @@ def make_directory(directory: Path) -> None:
         raise UsageError(f"cannot make the directory {directory}: {(error.strerror or '').lower()}") from error
 
 
-def _expanded(pattern: str) -> list[str]:
+def expanded(pattern: str) -> list[str]:
     """The files of a pattern that the shell left as it is; anything else is a name."""
     if pattern == STDIO or os.path.exists(pattern):  # unlike Path's, for any name
         return [pattern]
@@ -110,8 +121,8 @@ def _expanded(pattern: str) -> list[str]:
 def process(jobs: Sequence[Job], make: Maker, command: str, json: bool = False) -> int:
     """Do all jobs, some at a time; return the exit code. `json`: print the facts of each."""
     codes: list[int] = []
-    with _progress(len(jobs)) as advance:
-        waiting: deque[tuple[Job, Waiter]] = deque()
+    with _progress(command, len(jobs)) as advance:
+        waiting: deque[tuple[Job, Callable[[], Results]]] = deque()
         for job in jobs:
             if len(waiting) >= IN_FLIGHT:
                 codes.append(_finish(*waiting.popleft(), command, json))
@@ -130,15 +141,15 @@ def process(jobs: Sequence[Job], make: Maker, command: str, json: bool = False) 
     return bad[0] if len(bad) == len(codes) else PARTIAL
 
 
-def _finish(job: Job, waiter: Waiter, command: str, json: bool) -> int:
+def _finish(job: Job, results: Callable[[], Results], command: str, json: bool) -> int:
     try:
-        picture = waiter()
-        target = Path(job.target + SUFFIXES[picture.format] if job.suffix else job.target)
-        write(target, picture)
+        for name, picture in results():
+            target = job.place(name, SUFFIXES[picture.format])
+            write(target, picture)
+            if json:
+                _put_facts(job.source, target, name, picture)
     except FleetError as error:
         return failed(command, job.source, error)
-    if json:
-        put_facts(job.source, target, picture)
     return 0
 
 
@@ -150,12 +161,12 @@ def failed(command: str, source: str, error: FleetError) -> int:
     return error.exit_code
 
 
-def put_facts(source: str, target: Path, picture: Picture, **more: str) -> None:
+def _put_facts(source: str, target: Path, name: str, picture: Picture) -> None:
     """One line of JSON: the files, and what is known of the result."""
     from json import dumps
 
-    facts = picture.facts.to_mapping() if picture.facts else {}
-    put(dumps({"source": source, "target": str(target), **more, **facts}))
+    files = {"source": source, "target": str(target), **({"name": name} if name else {})}
+    put(dumps(files | (picture.facts.to_mapping() if picture.facts else {})))
 
 
 def read(source: str) -> bytes:
@@ -168,7 +179,7 @@ def read(source: str) -> bytes:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
+def _progress(command: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr, for a person who waits for several pictures."""
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
@@ -177,5 +188,5 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("resizing", total=total)
+        bar = progress.add_task(command, total=total)
         yield lambda: progress.advance(bar)

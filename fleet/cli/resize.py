@@ -50,6 +50,6 @@ def resize(
 
     destination = Destination(output, directory, json)
     wanted = Wanted.from_command(destination, size, preset, chosen, local)
-    jobs = list(destination.jobs(files, skip_existing))
+    jobs = destination.jobs(files, skip_existing)
     with maker(wanted, servers, timeout) as make:
         sys.exit(process(jobs, make, "resize", json))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet.cli.pictures import Destination, Maker
+from fleet.cli.pictures import Destination, Maker, Results
 from fleet.cli.spec_options import chosen as read
 from fleet.errors import UsageError
 from fleet.images import Spec, envelope
 
 if TYPE_CHECKING:
+    from fleet.client.images import PictureTask
     from fleet.config import Config
     from fleet.images import Limits
 
@@ -69,12 +70,16 @@ def maker(wanted: Wanted, servers: str | None, timeout: float) -> Iterator[Maker
     if wanted.local:
         from fleet.images import render
 
-        yield lambda data: lambda: render(data, wanted.spec, wanted.limits, watermarks=wanted.marks)
+        yield lambda data: lambda: [("", render(data, wanted.spec, wanted.limits, watermarks=wanted.marks))]
         return
     from fleet.client import Client
 
     with Client(servers or _settings().servers, timeout=timeout) as client:
         if wanted.preset:
-            yield lambda data: client.resize(data, preset=wanted.preset, **wanted.accept).result
+            yield lambda data: _only(client.resize(data, preset=wanted.preset, **wanted.accept))
         else:
-            yield lambda data: client.resize(data, **wanted.spec.to_mapping()).result
+            yield lambda data: _only(client.resize(data, **wanted.spec.to_mapping()))
+
+
+def _only(task: PictureTask) -> Callable[[], Results]:
+    return lambda: [("", task.result())]

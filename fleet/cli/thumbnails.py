@@ -1,8 +1,9 @@
-"""`fleet thumbnails`: several sizes of one picture, of one upload and one decoding."""
+"""`fleet thumbnails`: several sizes of each picture, of one upload and one decoding."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,46 +13,48 @@ from fleet.cli import options
 from fleet.cli.spec_options import with_spec_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from fleet.images import Picture, Spec
+    from fleet.cli.pictures import Maker
+    from fleet.images import Spec
 
 
 @with_spec_options
 def thumbnails(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The picture; - is stdin.", show_default=False)],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="The pictures, or patterns such as '*.jpg'; - is stdin.")
+    ],
     directory: Annotated[
-        Path, typer.Option("--directory", "-d", metavar="DIR", help="Where the results go, each as NAME.FORMAT.")
+        Path, typer.Option("--directory", "-d", metavar="DIR", help="Where the results go, each as FILE-NAME.FORMAT.")
     ],
     size: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--size", metavar="NAME=WxH", help="A result's name and box; or NAME=PRESET. May be given often."),
-    ],
+    ] = None,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A preset of the settings. May be given often."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the facts of each result, one JSON line each.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out what has all its results already: resume.")
+    ] = False,
     local: Annotated[bool, typer.Option("--local", help="Do it in this process, without a job server.")] = False,
     servers: options.Servers = None,
     timeout: options.Timeout = 60.0,
     **chosen: Any,
 ) -> None:
-    """Make several sizes of one picture. The other options hold for all that are no presets.
+    """Make several sizes of each picture. The other options hold for all that are no presets.
 
-    Example: fleet thumbnails large.jpg -d thumbs --size card=320x240 --size full=1600x --size face=avatar --fit cover
+    Example: fleet thumbnails large.jpg -d thumbs --size card=320x240 --size full=1600x --preset avatar --fit cover
     """
-    from fleet.cli.files import write
-    from fleet.cli.pictures import SUFFIXES, failed, make_directory, put_facts, read
+    from fleet.cli.pictures import Destination, process
     from fleet.cli.spec_options import chosen as values
-    from fleet.errors import FleetError
 
-    sizes = _sizes(size, values(chosen))
-    make_directory(directory)
-    try:
-        for name, picture in _made(read(file), sizes, local, servers, timeout):
-            target = directory / f"{name}{SUFFIXES[picture.format]}"
-            write(target, picture)
-            if json:
-                put_facts(file, target, picture, name=name)
-    except FleetError as error:
-        sys.exit(failed("thumbnails", file, error))
+    sizes = _sizes([*(size or ()), *(f"{name}={name}" for name in preset or ())], values(chosen))
+    jobs = Destination(None, directory).jobs(files, skip_existing, sizes)
+    with _maker(sizes, local, servers, timeout) as make:
+        sys.exit(process(jobs, make, "thumbnails", json))
 
 
 def _sizes(words: list[str], values: dict[str, Any]) -> dict[str, Spec | str]:
@@ -59,6 +62,8 @@ def _sizes(words: list[str], values: dict[str, Any]) -> dict[str, Spec | str]:
     from fleet.images import Spec
     from fleet.images.envelope import NAME
 
+    if not words:
+        raise UsageError("say which sizes are wanted, such as --size card=320x240, or --preset NAME")
     found: dict[str, Spec | str] = {}
     for word in words:
         name, equals, box = word.partition("=")
@@ -72,9 +77,9 @@ def _sizes(words: list[str], values: dict[str, Any]) -> dict[str, Spec | str]:
     return found
 
 
-def _made(
-    data: bytes, sizes: dict[str, Spec | str], local: bool, servers: str | None, timeout: float
-) -> Iterator[tuple[str, Picture]]:
+@contextmanager
+def _maker(sizes: Mapping[str, Spec | str], local: bool, servers: str | None, timeout: float) -> Iterator[Maker]:
+    """Who makes them: the fleet, or this process."""
     from fleet import config
     from fleet.images import envelope, render_many
 
@@ -83,7 +88,8 @@ def _made(
         from fleet.client import Client
 
         with Client(servers or settings.servers, timeout=timeout) as client:
-            yield from client.thumbnails(data, sizes)
+            yield lambda data: client.thumbnails(data, sizes).stream
         return
     specs = {name: envelope.preset_of(s, settings.presets) if isinstance(s, str) else s for name, s in sizes.items()}
-    yield from render_many(data, specs, settings.limits, watermarks=settings.marks())
+    limits, marks = settings.limits, settings.marks()
+    yield lambda data: lambda: render_many(data, specs, limits, watermarks=marks)

@@ -55,5 +55,5 @@ def test_operations_presets_facts_and_patterns_on_a_command_line(tmp_path: Path)
 def test_thumbnails_by_name(tmp_path: Path) -> None:
     words = ("thumbnails", "--local", SAMPLES / "kitten.png", "-d", tmp_path, "--format", "png")
     assert fleet(*words, "--size", "a=40x30", "--size", "b=x60").returncode == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kitten-a.png", "kitten-b.png"]
     assert "write NAME=WxH" in complaint(fleet(*words, "--size", "40x30"))
