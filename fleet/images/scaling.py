@@ -49,12 +49,15 @@ def resized(image: Image.Image, crop: Box, scaled: Size, linear: bool = False) -
 
 
 def _is_for_libvips(image: Image.Image, box: tuple[float, float, float, float], scaled: Size) -> bool:
-    """It cuts at whole pixels only; and what Pillow can reduce by whole numbers first is quick with it, too."""
+    """It cuts at whole pixels only, and enlarges by another kernel; what is to be much smaller, Pillow first reduces by
+    a whole number, and then is as quick."""
     left, top, right, bottom = box
+    smaller = (right - left) / scaled.width, (bottom - top) / scaled.height
     return (
         image.mode in ("L", "RGB")
         and image.width * image.height in FOR_LIBVIPS
-        and max((right - left) / scaled.width, (bottom - top) / scaled.height) < 2 * REDUCING_GAP
+        and min(smaller) >= 1
+        and max(smaller) < 2 * REDUCING_GAP
         and all(edge == int(edge) for edge in box)
         and not isinstance(router.load("vips"), str)
     )

@@ -96,6 +96,7 @@ def test_libvips_makes_of_large_images_what_pillow_makes(
         ("RGB", (800, 600), None, 400),  # little to save
         ("RGB", (1000, 750), Box(0.5, 0, 1000, 750), 400),  # cut within a pixel
         ("RGB", (1000, 750), None, 200),  # Pillow reduces first
+        ("RGB", (1000, 750), None, 1200),  # larger
         ("RGBA", (1000, 750), None, 400),
         ("CMYK", (1000, 750), None, 400),
     ],

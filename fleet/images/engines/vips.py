@@ -148,13 +148,14 @@ class VipsSource:
     def _finished(self, image: Any, crop: Box, scaled: Size, linear: bool) -> Image.Image:
         """Cut, scaled, upright and in sRGB.
 
-        libvips cuts at whole pixels only: where that would be seen, Pillow, which does not, has the last word.
+        libvips cuts at whole pixels only, and enlarges by another kernel: where that would be seen, Pillow has the last
+        word.
         """
-        coarse = min((crop.right - crop.left) / scaled.width, (crop.bottom - crop.top) / scaled.height) >= COARSE
-        whole = _nearest(crop) if coarse and not linear else _around(crop)
-        left, top, right, bottom = whole
+        smaller = min((crop.right - crop.left) / scaled.width, (crop.bottom - crop.top) / scaled.height)
+        alone = not linear and smaller >= 1 and (smaller >= COARSE or _around(crop) == _nearest(crop))
+        left, top, right, bottom = _nearest(crop) if alone else _around(crop)
         image = image.extract_area(left, top, min(right, image.width) - left, min(bottom, image.height) - top)
-        if whole == _nearest(crop) and not linear:
+        if alone:
             found = _pixels(_eight_bits(_resized(image, scaled)))
         else:
             rest = Box(crop.left - left, crop.top - top, crop.right - left, crop.bottom - top)

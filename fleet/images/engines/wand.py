@@ -37,6 +37,7 @@ DENIED: Final = (
     *("MVG", "MSVG", "MSL", "URL", "HTTP", "HTTPS", "FTP", "FILE", "PS", "EPS", "PDF", "XPS", "SVG", "RSVG", "TEXT"),
     *("TXT", "LABEL", "CAPTION", "EPHEMERAL", "INLINE", "MPEG", "VIDEO", "XC", "X", "PNG", "JPEG", "TIFF"),
 )
+FOR_EVER: Final = 1 << 62  # seconds
 AT_MOST: Final = {"memory": 512 << 20, "map": 0, "disk": 0, "area": 51_000_000, "width": 20_000, "height": 20_000}
 
 
@@ -81,6 +82,8 @@ def not_in_force() -> list[str]:
         found.append("it starts programs")
     if ask(PATH, READ, b"@/etc/passwd") or ask(PATH, READ, b"/etc/passwd"):
         found.append("it reads files by their names")
+    if resources["time"] < FOR_EVER:  # since the process began; a pool's is older than any such limit
+        found.append(f"it ends the process after {resources['time']} seconds: unset MAGICK_TIME_LIMIT, or the policy's")
     return found + [
         f"its limit of {name} is {resources[name]}" for name, most in AT_MOST.items() if resources[name] > most
     ]

@@ -105,6 +105,15 @@ def test_m55_without_the_policy_in_force_there_is_no_engine(tmp_path: Path) -> N
     assert "MVG" in done.stdout
 
 
+def test_without_a_limit_of_time_that_would_end_an_old_pool() -> None:
+    """ImageMagick counts from the start of the process, and exits: what it may take is the runner's to limit."""
+    engine("wand")
+    script = "import fleet.images.engines.router as r; print(r.load('wand'))"
+    where = {**os.environ, "MAGICK_TIME_LIMIT": "60"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=where, check=True)
+    assert "it ends the process after 60 seconds" in done.stdout
+
+
 def test_a_photoshop_file_is_not_opened_unless_the_settings_say_so() -> None:
     data = psd(Image.new("RGB", (4, 3)))
     with pytest.raises(BadImage, match="a Photoshop file, which is not opened here"):
