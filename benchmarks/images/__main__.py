@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 
+from benchmarks import isolation
 from benchmarks.images import memory, processor, quality, sizes, talk
 from benchmarks.images.sharp import NODE
 
-PARTS = {part.__name__.rpartition(".")[2]: part for part in (memory, quality, processor, sizes, talk)}
+PARTS = {part.__name__.rpartition(".")[2]: part for part in (memory, quality, processor, sizes, isolation, talk)}
 
 
 def main() -> None:

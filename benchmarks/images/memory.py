@@ -13,6 +13,7 @@ from PIL import Image
 
 from benchmarks.measure import ROOT, SAMPLES, Goal
 from fleet.images import Spec, pipeline, render
+from fleet.workers.environment import for_runners
 
 
 def peak(path: str, engine: str | None) -> float:
@@ -45,5 +46,6 @@ def goals() -> Iterator[Goal]:
             ("50-megapixel PNG by libvips", large, "vips", 150),
         ):
             call = f"from benchmarks.images.memory import peak; print(peak({str(path)!r}, {engine!r}))"
-            done = subprocess.run([sys.executable, "-c", call], check=True, cwd=ROOT, capture_output=True, text=True)
+            argv, where = [sys.executable, "-c", call], for_runners(os.environ)
+            done = subprocess.run(argv, check=True, cwd=ROOT, env=where, stdout=subprocess.PIPE, text=True)
             yield Goal(f"memory of a runner, MB: {name}", float(done.stdout), most)
