@@ -11,10 +11,11 @@ from fleet.client import admin
 from fleet.images import Header, sniff
 from fleet.protocol import packets
 from fleet.settings import Address
+from tests.client.test_kept import keeping
 from tests.conftest import SAMPLES
 from tests.interop.families import PHP, PROGRAMS, php
 from tests.interop.matrix import row
-from tests.peer import Peer, worker
+from tests.peer import Peer, reverse, worker
 from tests.processes import ROOT, Program, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.system]
@@ -65,3 +66,24 @@ def test_the_example_makes_a_thumbnail_or_says_why_not(
     assert not (tmp_path / "thumb.jpg").exists()
     assert example(SAMPLES / "large.jpg").ended() == 0
     assert sniff((tmp_path / "thumb.jpg").read_bytes()) == Header("jpeg", 200, 150)
+
+
+ASKING = """
+$client = new GearmanClient();
+$client->addServer($argv[1], (int) $argv[2]);
+$handle = $client->doBackground("reverse", "abc");
+echo $client->doNormal("fleet.result", $handle), "\\n";
+$later = $client->doNormal("fleet.submit", json_encode(["function" => "f", "attempts" => 3]) . "\\n" . "payload");
+foreach (json_decode($client->doNormal("fleet.jobs", json_encode(["do" => "list"])))->jobs as $job) {
+    echo $job->handle === $later ? "same" : "other", " ", $job->function, " ", $job->attempts, "\\n";
+}
+"""
+
+
+@row(PHP, "asks about kept jobs")
+def test_php_asks_what_became_of_background_jobs(spawn: Callable[..., Program]) -> None:
+    keeper = keeping(spawn)
+    with worker(keeper, reverse=reverse):
+        program = spawn(php(), "-r", ASKING, keeper.host, str(keeper.port))
+        assert program.ended() == 0
+    assert program.out.rest() == ["cba", "same f 3"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 
@@ -9,10 +10,11 @@ import pytest
 
 from fleet.client import admin
 from fleet.settings import Address
+from tests.client.test_kept import keeping
 from tests.conftest import need
 from tests.interop.families import debian
 from tests.interop.matrix import Named, row
-from tests.peer import explode, fail, worker
+from tests.peer import explode, fail, reverse, worker
 from tests.processes import LIMIT_S, Program, until
 
 TOOLS = Named("gearman, gearadmin", lambda: debian("gearman-tools"))
@@ -48,6 +50,21 @@ def test_a_background_job_returns_at_once(server: Address) -> None:
     done = tool("gearman", server, "-b", "-v", "-f", "nobody", "x")
     assert done.returncode == 0
     assert done.stdout.startswith(b"Task created: H:")
+
+
+def test_the_tool_asks_what_became_of_a_background_job(spawn: Callable[..., Program]) -> None:
+    keeper = keeping(spawn)
+    with worker(keeper, reverse=reverse):
+        created = tool("gearman", keeper, "-b", "-v", "-f", "reverse", "abc").stdout
+        handle = created.removeprefix(b"Task created: ").strip().decode()
+        assert tool("gearman", keeper, "-f", "fleet.result", handle).stdout == b"cba"
+    shown = json.loads(tool("gearman", keeper, "-f", "fleet.jobs", json.dumps({"do": "show", "handle": handle})).stdout)
+    assert (shown["state"], shown["function"]) == ("completed", "reverse")
+    terms = b'{"function": "f", "ttl": 60}\n'
+    later = tool("gearman", keeper, "-f", "fleet.submit", stdin=terms + b"payload").stdout.decode()
+    listed = json.loads(tool("gearman", keeper, "-f", "fleet.jobs", '{"do": "list"}').stdout)
+    assert [(job["handle"], job["bytes"]) for job in listed["jobs"]] == [(later, 7)]
+    assert b"There never was such a job here" in tool("gearman", keeper, "-f", "fleet.result", "H:none").stderr
 
 
 @pytest.mark.parametrize(
