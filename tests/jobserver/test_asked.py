@@ -6,14 +6,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
 
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import Refused
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
-from tests.jobserver.test_broker import Recorder, grabbed, peer
-from tests.jobserver.test_durable import Ack, House
+from tests.jobserver.test_broker import UNIQUES, BrokerMachine, Recorder, grabbed, peer
+from tests.jobserver.test_durable import Ack, DurableMachine, House
 
 
 @pytest.fixture
@@ -435,3 +438,52 @@ def test_an_envelope_for_which_there_is_no_room_is_refused(house: House) -> None
     house.broker.requests.clear()
     then(Refused("the disk is full"), 0)
     assert refused(ack) == b"QUEUE_ERROR"
+
+
+# -- the machine ------------------------------------------------------------------------------------------------
+
+
+class AskedMachine(DurableMachine):
+    """As the durable broker's, with questions about its jobs, and jobs on terms of their own."""
+
+    peers = BrokerMachine.peers
+
+    def ask(self, peer: Recorder, name: bytes, unique: bytes, workload: bytes) -> None:
+        try:
+            self.broker.submit(peer, name, unique, workload, self.now)
+        except Refusal:
+            pass  # the queue is full
+
+    def known(self) -> list[bytes]:
+        store = self.house.store
+        return sorted({*store._jobs, *store._dead, *store._results, b"H:none"})
+
+    @rule(peer=peers, unique=UNIQUES, ttl=st.integers(0, 12), attempts=st.integers(0, 2))
+    def submit_on_terms(self, peer: Recorder, unique: bytes, ttl: int, attempts: int) -> None:
+        terms = {"function": "f", "ttl": ttl, "attempts": attempts, "at": int(self.wall()) + attempts}
+        self.ask(peer, b"fleet.submit", unique, json.dumps(terms).encode() + b"\nwork")
+
+    @rule(peer=peers, what=st.sampled_from(["jobs cancel", "dead retry", "dead purge"]), data=st.data())
+    def change(self, peer: Recorder, what: str, data: st.DataObject) -> None:
+        function, do = what.split()
+        handle = data.draw(st.sampled_from(self.known())).decode()
+        self.ask(peer, f"fleet.{function}".encode(), b"", json.dumps({"do": do, "handles": [handle]}).encode())
+
+    @rule(peer=peers, data=st.data())
+    def wait_for(self, peer: Recorder, data: st.DataObject) -> None:
+        self.ask(peer, b"fleet.result", b"", data.draw(st.sampled_from(self.known())))
+
+    @rule()
+    def wait_until_it_looks_around(self) -> None:
+        self.wait(11.0)
+
+    @rule(peer=peers)
+    def grab(self, peer: Recorder) -> None:
+        """What is late is not handed out."""
+        job = self.broker.grab(peer, self.now)
+        kept = self.house.broker._kept.get(job) if job else None
+        assert kept is None or not 0 < kept.entry.expires <= self.wall()
+
+
+TestAskedMachine = AskedMachine.TestCase
+TestAskedMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
