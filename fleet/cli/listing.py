@@ -171,9 +171,9 @@ def show_one(
     for name, value in job.to_mapping().items():
         if name == "errors":
             for number, error in enumerate(value, 1):
-                put(f"error {number:<4} {error}")
+                put(f"error {number:<4} {_printable(error)}")
         elif value not in ("", 0, (0, 0)):
-            put(f"{name:<10} {_readable(name, value)}")
+            put(f"{name:<10} {_printable(_readable(name, value))}")
 
 
 def save_workload(handle: str, file: Path, servers: str | None, timeout: float) -> None:
@@ -215,15 +215,25 @@ def _print_lines(jobs: Iterable[JobInfo]) -> None:
 def _print_table(jobs: Sequence[JobInfo]) -> None:
     now = time.time()
     heads = ("HANDLE", "FUNCTION", "STATE", "AGE", "BYTES", "TRIED", "LAST ERROR")
-    rows = [heads]
+    rows: list[tuple[str, ...]] = [heads]
     for job in jobs:
         since = age(max(0.0, now - (job.ended or job.submitted)))
         error = " ".join(job.errors[-1].split())[:100] if job.errors else ""
         tried = str(job.failures + job.deaths)
-        rows.append((job.handle, job.function, job.state, since, str(job.bytes), tried, error))
+        cells = (job.handle, job.function, job.state, since, str(job.bytes), tried, error)
+        rows.append(tuple(map(_printable, cells)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _printable(text: str) -> str:
+    """Without what would move a terminal's cursor or change its colours: names and errors are what others sent.
+
+    >>> print(_printable("a" + chr(27) + "[2Jb"))
+    a\\x1b[2Jb
+    """
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _readable(name: str, value: Any) -> str:

@@ -78,6 +78,13 @@ def test_a_job_is_shown_before_and_after_it_has_ended(keeper: Address) -> None:
     assert (done.returncode, complaint(done)) == (7, f"fleet: there never was a job H:none at {keeper}")
 
 
+def test_nothing_that_others_sent_reaches_the_terminal_as_it_is(keeper: Address) -> None:
+    with Client(keeper) as client:
+        handle = submitted(client, "f\x1b[2J", unique="\x07")
+    for command in (["jobs", "list"], ["jobs", "show", handle]):
+        assert not set(fleet(*command, server=keeper).stdout) & {7, 27}
+
+
 def test_jobs_are_cancelled_by_their_handles_and_by_filters(keeper: Address) -> None:
     with Client(keeper) as client:
         first, *_ = [submitted(client, function) for function in "fffgg"]
