@@ -209,6 +209,19 @@ def test_a_promoted_job_that_the_store_refuses_stays_in_the_foreground(house: Ho
     assert house.client.heard[-1][0] == WORK_COMPLETE
 
 
+def test_a_job_that_is_cancelled_while_the_store_is_asked_about_it_twice_is_gone() -> None:
+    house = House(window=1)
+    for n in range(3):
+        house.submit(b"u%d" % n)
+    house.commit()
+    waiting = house.submit(b"new", background=False)
+    ack = house.submit(b"new")
+    house.broker.cancel(ack.job.handle, house.now)
+    house.commit()
+    assert waiting.told == ack.told == ack.job.handle
+    assert house.look(ack.handle).end is End.CANCELLED
+
+
 # -- the window -------------------------------------------------------------------------------------------------
 
 
