@@ -69,6 +69,24 @@ def until_it_listens(port: int) -> None:
             time.sleep(0.01)
 
 
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder on the disk that this is on: what /tmp is on may be memory."""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILT) as folder:
+        yield Path(folder)
+
+
+def keeping(store: str) -> AbstractContextManager[Server]:
+    """Our server with a store, which is named as in `--store`."""
+    return announced(*FLEET, "server", "--port", "0", "--store", store)
+
+
+def gearmand_keeping(file: Path) -> AbstractContextManager[Server]:
+    """gearmand with its queue in a SQLite file."""
+    return gearmand("-t", "4", "--queue-type", "libsqlite3", f"--libsqlite3-db={file}")
+
+
 # What `make compiled` made: our server as it is in the checkout, with its core compiled.
 COMPILED_AT: Final = ROOT / "build" / "compiled"
 

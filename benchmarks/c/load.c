@@ -5,7 +5,7 @@
  * the time is; then lets the jobs that are still in flight end, so that the server is left empty.
  *
  * With --fill there are no workers: the clients queue that many background jobs, each with a unique of its own, and
- * leave them there.
+ * leave them there. With --drain there are no clients: the workers do that many jobs that are queued already.
  *
  * Payloads are one shared buffer, sent from where it lies, and what arrives is read into one shared buffer and
  * dropped, but for the first bytes of each packet: the load stays cheap with 3 MB as with 64 bytes.
@@ -58,7 +58,7 @@ typedef struct Peer {
 static struct {
     int port, clients, workers, depth, functions;
     size_t payload_bytes;
-    long fill;
+    long fill, drain;
     bool background;
     double seconds, warm_up_s;
 } options = {.clients = 8, .workers = 8, .depth = 1, .functions = 1, .payload_bytes = 64, .seconds = 2, .warm_up_s = .3};
@@ -194,9 +194,9 @@ static void worker_heard(Peer *worker, uint32_t kind, const char *body) {
         memcpy(result + handle_bytes, "ok", 2);
         put(worker, WORK_COMPLETE, result, handle_bytes + 2, 0);
         put(worker, GRAB_JOB_UNIQ, NULL, 0, 0);
-        if (!options.background) return;
+        if (!options.background && !options.drain) return;
         completed++; /* nobody else hears of it */
-        next_job(&peers[options.workers + completed % options.clients]);
+        if (options.background) next_job(&peers[options.workers + completed % options.clients]);
     } else if (kind == NO_JOB) {
         put(worker, PRE_SLEEP, NULL, 0, 0);
         if (!worker->was_idle) idle_workers++;
@@ -311,6 +311,16 @@ static void fill(void) {
     printf("end %ld %f\n", completed, now() - began);
 }
 
+/* The first job is waited for before the time begins: a server that was just started may not have it at hand. */
+static void drain(void) {
+    double asked = now();
+    while (!completed) turn();
+    double began = now();
+    printf("begin %f\n", began - asked);
+    while (completed < options.drain) turn();
+    printf("end %ld %f\n", completed - 1, now() - began);
+}
+
 static void keep_busy(void) {
     while (idle_workers < options.workers) turn();
     start_clients();
@@ -328,7 +338,7 @@ static void read_options(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'},       {"clients", 1, 0, 'c'},    {"workers", 1, 0, 'w'},  {"depth", 1, 0, 'd'},
         {"payload", 1, 0, 's'},    {"functions", 1, 0, 'f'},  {"background", 0, 0, 'b'}, {"fill", 1, 0, 'n'},
-        {"seconds", 1, 0, 't'},    {"warm-up", 1, 0, 'u'},    {0},
+        {"drain", 1, 0, 'r'},      {"seconds", 1, 0, 't'},    {"warm-up", 1, 0, 'u'},  {0},
     };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) switch (option) {
         case 'p': options.port = atoi(optarg); break;
@@ -339,6 +349,7 @@ static void read_options(int argc, char **argv) {
         case 'f': options.functions = atoi(optarg); break;
         case 'b': options.background = true; break;
         case 'n': options.fill = atol(optarg), options.background = true, options.workers = 0; break;
+        case 'r': options.drain = atol(optarg), options.clients = 0; break;
         case 't': options.seconds = atof(optarg); break;
         case 'u': options.warm_up_s = atof(optarg); break;
         default: exit(2);
@@ -360,6 +371,7 @@ int main(int argc, char **argv) {
         flush_touched();
     }
     if (options.fill) fill();
+    else if (options.drain) drain();
     else keep_busy();
     return 0;
 }

@@ -264,11 +264,14 @@ class DurableBroker(AskedBroker):
             super()._drop_if_unwanted(job)
 
     def _take(self, peer: Peer, now: int) -> Job | None:
-        while (job := super()._take(peer, now)) is not None:
+        job = super()._take(peer, now)
+        while job is not None and (self._kept or self.stored):
+            self._refill(job.function, job.priority)
             kept = self._kept.get(job)
             if kept is None or not 0 < kept.entry.expires <= self._wall_s(now):
                 break
             self._expire(job, kept, now)
+            job = super()._take(peer, now)
         return job
 
     def _look_around(self, now: int) -> None:
@@ -289,7 +292,7 @@ class DurableBroker(AskedBroker):
     # -- how jobs end -----------------------------------------------------------------------------------------
 
     def work(self, peer: Peer, kind: int, handle: bytes, data: Data, now: int) -> bool:
-        job = peer.holding.get(handle)
+        job = peer.holding.get(handle) if self._kept else None
         kept = self._kept.get(job) if job else None
         if job is None or kept is None:
             return super().work(peer, kind, handle, data, now)

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fleet.errors import FleetError
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.log import log
-from fleet.jobserver.stores import Store, StoreBroken
+from fleet.jobserver.stores import Request, Store, StoreBroken
 from fleet.jobserver.window import Then
 
 BATCH: Final = 1000  # requests in one transaction
@@ -43,11 +43,11 @@ class Keeper:
         self._answered = answered
         self._broken = broken
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._running: asyncio.Future[list[Any]] | None = None
+        self._running: asyncio.Future[None] | None = None  # done when the batch that is with the store is
 
     async def start(self, now: int) -> None:
         """Open the store, see what is in it, and fill the windows. Raises StoreBroken or StoreInUse."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self._store = await loop.run_in_executor(self._thread, self._open_store)
         backlogs = await loop.run_in_executor(self._thread, self._store.recover)
         log.info("the store has %d jobs: %s", sum(b.total for b in backlogs.values()), self._store.facts())
@@ -60,25 +60,37 @@ class Keeper:
         if self._running or not requests:
             return
         batch, self._broker.requests = requests[:BATCH], requests[BATCH:]
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._thread, self._store.carry_out, [request for request, _ in batch])
-        self._running = future
-        future.add_done_callback(lambda done: self._done(done, [then for _, then in batch]))
+        self._running = self._loop.create_future()
+        self._thread.submit(self._carry_out, batch)
 
-    def _done(self, future: asyncio.Future[list[Any]], thens: list[Then]) -> None:
-        self._running = None
+    def _carry_out(self, batch: list[tuple[Request, Then]]) -> None:
+        """In the store's thread. It calls the loop itself: a future across threads takes longer than a small commit."""
         try:
-            answers = future.result()
+            answers = self._store.carry_out([request for request, _ in batch])
         except FleetError as error:
-            self._broken(error)
+            self._loop.call_soon_threadsafe(self._failed, error)
         except Exception as error:
             log.exception("the store failed")
-            self._broken(StoreBroken(f"the store failed: {type(error).__name__}: {error}"))
+            broken = StoreBroken(f"the store failed: {type(error).__name__}: {error}")
+            self._loop.call_soon_threadsafe(self._failed, broken)
         else:
-            now = time.monotonic_ns()
-            for then, answer in zip(thens, answers, strict=True):
-                then(answer, now)
-            self._answered()
+            self._loop.call_soon_threadsafe(self._done, [then for _, then in batch], answers)
+
+    def _done(self, thens: list[Then], answers: list[Any]) -> None:
+        self._ended()
+        now = time.monotonic_ns()
+        for then, answer in zip(thens, answers, strict=True):
+            then(answer, now)
+        self._answered()
+
+    def _failed(self, error: FleetError) -> None:
+        self._ended()
+        self._broken(error)
+
+    def _ended(self) -> None:
+        running, self._running = self._running, None
+        assert running
+        running.set_result(None)
 
     async def close(self) -> None:
         """Carry out what was asked for last, and close the store."""

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from fleet.jobserver import stores
 from fleet.jobserver.broker import Broker
-from fleet.jobserver.job import PRIORITIES, Function, Job, Peer
+from fleet.jobserver.job import PRIORITIES, Function, Job
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.retries import Deaths
 from fleet.jobserver.stores import Backlog, End, Entry, Result, Spoiled
@@ -125,12 +125,6 @@ class WindowBroker(Broker):
         self._ask(stores.Sweep(wall_s, self.limits.results_bytes), ignore)
 
     # -- the window -------------------------------------------------------------------------------------------
-
-    def _take(self, peer: Peer, now: int) -> Job | None:
-        job = super()._take(peer, now)
-        if job is not None and job.function.backlog:
-            self._refill(job.function, job.priority)
-        return job
 
     def _refill(self, function: Function, priority: int) -> None:
         """Fetch the head of a queue when its window gets short."""

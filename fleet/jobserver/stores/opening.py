@@ -16,6 +16,7 @@ from fleet.jobserver.stores import StoreBroken, StoreInUse
 from fleet.jobserver.stores.schema import MIGRATIONS
 
 WAIT_S: Final = 5.0  # for another program that looks into the file to let go of it
+WAL_PAGES: Final = 4000  # 16 MB: a page that changes often is written into the file itself that much more rarely
 
 
 def locked(path: Path) -> int:
@@ -52,6 +53,7 @@ def opened(path: Path, synchronous: str) -> sqlite3.Connection:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {synchronous}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             _migrate(db, path)
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 _JOB_1: Final = """
-    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- the order of arrival; never used again
+    id INTEGER PRIMARY KEY,                 -- the order of arrival
     handle BLOB NOT NULL UNIQUE,
     function INTEGER NOT NULL REFERENCES function (id),
     uniq BLOB NOT NULL,

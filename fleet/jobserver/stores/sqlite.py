@@ -34,13 +34,15 @@ from fleet.jobserver.stores import (
     StoreBroken,
     Stored,
 )
+from fleet.jobserver.stores.claims import Claims, Queue
 from fleet.jobserver.stores.opening import locked, opened
 from fleet.jobserver.stores.schema import COLUMNS
 from fleet.settings import MIB
 
 RESERVE_BYTES: Final = 4 * MIB  # given up when the disk is full, so that what runs can still be finished
-PLACES: Final = ", ".join("?" * 14)
-INSERT: Final = f"INSERT INTO {{}} ({COLUMNS}, ended, checksum, workload) VALUES ({PLACES}, ?, ?, ?)"
+PLACES: Final = ", ".join("?" * 18)
+INSERT: Final = f"INSERT INTO {{}} (id, {COLUMNS}, ended, checksum, workload) VALUES ({PLACES})"
+NO_ERRORS: Final = "[]"
 SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
 
 
@@ -56,8 +58,7 @@ class SqliteStore:
         self._path = path
         self._reserve = path.with_name(path.name + ".reserve")
         self._broken: StoreBroken | None = None
-        self._claimed: set[int] = set()  # rows
-        self._cursor: dict[tuple[int, int], int] = {}  # of a function's priority: up to this row all are claimed
+        self._claims = Claims()
         self._functions: dict[bytes, int] = {}
         self._names: dict[int, bytes] = {}
         with contextlib.ExitStack() as unless_opened:
@@ -66,6 +67,8 @@ class SqliteStore:
             self._db = opened(path, synchronous)
             unless_opened.callback(self._db.close)
             self._read_functions()
+            (last,) = self._one("SELECT coalesce(max(id), 0) FROM job") or (0,)
+            self._last_row: int = last
             unless_opened.pop_all()
         self._make_reserve()
 
@@ -108,7 +111,6 @@ class SqliteStore:
 
     def _transaction(self, batch: Sequence[Request], *, takes: bool) -> list[Any]:
         """Carry the batch out; unless it `takes` new jobs, those are refused."""
-        claimed, cursor = set(self._claimed), dict(self._cursor)
         try:
             self._db.execute("BEGIN IMMEDIATE")
             answers = [
@@ -117,13 +119,14 @@ class SqliteStore:
             ]
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            self._claimed, self._cursor = claimed, cursor
+            self._claims.undo()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._read_functions()
             if error.sqlite_errorname == "SQLITE_FULL":
                 raise _Full(str(error)) from error
             raise
+        self._claims.settle()
         return answers
 
     def _has_reserve(self) -> bool:
@@ -146,19 +149,18 @@ class SqliteStore:
     # -- live jobs --------------------------------------------------------------------------------------------
 
     def _put(self, request: stores.Put) -> Stored | Exists:
-        entry = request.entry
+        entry, row = request.entry, self._new_row()
         try:
-            row = self._db.execute(INSERT.format("job"), (*self._fields(entry), *_body(entry))).lastrowid
+            self._db.execute(INSERT.format("job"), (row, *self._fields(entry), *_body(entry)))
         except sqlite3.IntegrityError:
             found = self._one("SELECT handle FROM job WHERE function = ? AND key = ?", self._number(entry), entry.key)
             if found is None:  # its own handle: the answer to the same request was lost
                 return Stored()
             return Exists(found[0])
-        assert row is not None
         if request.claim:
-            self._claimed.add(row)
+            self._claims.claim(row)
             if not entry.run_at:
-                self._cursor[self._number(entry), entry.priority] = row
+                self._claims.pass_by((self._number(entry), entry.priority), row)
         return Stored()
 
     def _probe(self, request: stores.Probe) -> Entry | None:
@@ -176,14 +178,10 @@ class SqliteStore:
 
     def _claim(self, request: stores.Claim) -> list[Entry | Spoiled]:
         number = self._functions.get(request.function, -1)
-        place = number, request.priority
+        queue = number, request.priority
         condition = "function = ? AND priority = ? AND run_at = 0 AND id > ? ORDER BY id"
-        rows = self._db.execute(f"{SELECT} WHERE {condition}", (*place, self._cursor.get(place, 0)))
-
-        def passed(row: int) -> None:
-            self._cursor[place] = row
-
-        return list(self._taken(rows, request.limit, passed=passed))
+        rows = self._db.execute(f"{SELECT} WHERE {condition}", (*queue, self._claims.passed(queue)))
+        return list(self._taken(rows, request.limit, queue=queue))
 
     def _claim_due(self, request: stores.ClaimDue) -> list[Entry | Spoiled]:
         rows = self._db.execute(f"{SELECT} WHERE run_at > 0 AND run_at <= ? ORDER BY run_at, id", (request.before,))
@@ -195,24 +193,24 @@ class SqliteStore:
         limit: int,
         *,
         again: bool = False,
-        passed: Callable[[int], None] | None = None,
+        queue: Queue | None = None,
     ) -> Iterator[Entry | Spoiled]:
         """Claim up to `limit` of these rows; those that are claimed already count only if they may be had `again`."""
         spoiled: list[tuple[int, Entry]] = []
-        taken = 0
+        taken = row = 0
         for row, *fields, _, checksum, workload in rows:
-            if row not in self._claimed or again:
+            if row not in self._claims or again:
                 entry = self._entry(fields, workload)
                 taken += 1
                 if crc32(workload, crc32(entry.handle)) == checksum:
-                    self._claimed.add(row)
+                    self._claims.claim(row)
                     yield entry
                 else:
                     spoiled.append((row, entry))
-            if passed:
-                passed(row)
             if taken >= limit:
                 break
+        if queue and row:
+            self._claims.pass_by(queue, row)
         for row, entry in spoiled:
             self._spoil(row, entry)
             yield Spoiled(entry)
@@ -228,10 +226,10 @@ class SqliteStore:
 
     def _finish(self, request: stores.Finish) -> bool:
         result = request.result
-        found = self._one("DELETE FROM job WHERE handle = ? RETURNING id, workload", result.handle)
+        found = self._one("DELETE FROM job WHERE handle = ? RETURNING id", result.handle)
         if found is None:
             return False
-        self._claimed.discard(found[0])
+        self._claims.release(found[0])
         if result.end is End.DEAD and request.entry:
             self._bury(request.entry, result)
         self._keep_result(result, request.keep_until)
@@ -246,7 +244,7 @@ class SqliteStore:
         self._amend(stores.Postpone(request.entry))
 
     def _bury(self, entry: Entry, result: Result) -> None:
-        fields = (*self._fields(entry), result.ended, *_body(entry)[1:])
+        fields = (None, *self._fields(entry), result.ended, *_body(entry)[1:])
         self._db.execute(INSERT.format("dead"), fields)
 
     def _amend(self, request: stores.Amend | stores.Postpone) -> None:
@@ -255,18 +253,18 @@ class SqliteStore:
         values = entry.run_at, entry.failures, entry.deaths, json.dumps(entry.errors), entry.handle
         found = self._one(change, *values)
         if found and isinstance(request, stores.Postpone):
-            self._claimed.discard(found[0])
+            self._claims.release(found[0])
 
     def _cancel(self, request: stores.Cancel) -> Entry | None:
         found = self._one(f"SELECT id, {COLUMNS} FROM job WHERE handle = ?", request.handle)
-        if found is None or found[0] in self._claimed:
+        if found is None or found[0] in self._claims:
             return None
         return self._end(found[1:], End.CANCELLED, request)
 
     def _expire(self, request: stores.Expire) -> list[Entry]:
         condition = "expires > 0 AND expires <= ? ORDER BY expires"
         rows = self._db.execute(f"SELECT id, {COLUMNS} FROM job WHERE {condition}", (request.now,))
-        unclaimed = (fields for row, *fields in rows if row not in self._claimed)
+        unclaimed = (fields for row, *fields in rows if row not in self._claims)
         return [self._end(fields, End.EXPIRED, request) for fields in list(islice(unclaimed, request.limit))]
 
     def _end(self, fields: Any, end: End, request: stores.Cancel | stores.Expire) -> Entry:
@@ -339,8 +337,8 @@ class SqliteStore:
         revived = []
         for row in self._chosen(request):
             fields = f"{COLUMNS}, ended, checksum, workload"
-            copy = f"INSERT OR IGNORE INTO job ({fields}) SELECT {fields} FROM dead WHERE id = ?"
-            if self._db.execute(copy, (row,)).rowcount:
+            copy = f"INSERT OR IGNORE INTO job (id, {fields}) SELECT ?, {fields} FROM dead WHERE id = ?"
+            if self._db.execute(copy, (self._new_row(), row)).rowcount:
                 alive = "failures = 0, deaths = 0, run_at = 0, expires = 0, ended = 0 WHERE id = last_insert_rowid()"
                 found = self._one(f"UPDATE job SET {alive} RETURNING {COLUMNS}")
                 revived.append(self._entry(found, b""))
@@ -361,17 +359,29 @@ class SqliteStore:
 
     def _sweep(self, request: stores.Sweep) -> None:
         self._db.execute("DELETE FROM result WHERE until <= ?", (request.now,))
+        if self._file_bytes() <= request.result_bytes:
+            return
         (size,) = self._one("SELECT coalesce(sum(length(data)), 0) FROM result") or (0,)
         while size > request.result_bytes:
             oldest = "SELECT handle FROM result ORDER BY ended LIMIT 100"
             gone = self._db.execute(f"DELETE FROM result WHERE handle IN ({oldest}) RETURNING length(data)").fetchall()
             size -= sum(length for (length,) in gone)
 
+    def _file_bytes(self) -> int:
+        """At least what all results take together, and known at once."""
+        (pages,), (page_bytes,) = self._one("PRAGMA page_count") or (0,), self._one("PRAGMA page_size") or (0,)
+        return int(pages * page_bytes)
+
     # -- rows -------------------------------------------------------------------------------------------------
 
     def _one(self, query: str, *values: Any) -> tuple[Any, ...] | None:
         found: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
         return found
+
+    def _new_row(self) -> int:
+        """One that this process never used before: claims may still mean an older one."""
+        self._last_row += 1
+        return self._last_row
 
     def _number(self, entry: Entry) -> int:
         number = self._functions.get(entry.function)
@@ -385,7 +395,7 @@ class SqliteStore:
         return (
             *(entry.handle, self._number(entry), entry.unique, entry.key or None, entry.priority, entry.reducer),
             *(entry.submitted, entry.run_at, entry.expires, entry.max_attempts, entry.failures, entry.deaths),
-            *(json.dumps(entry.errors), entry.schedule),
+            *(json.dumps(entry.errors) if entry.errors else NO_ERRORS, entry.schedule),
         )
 
     def _entry(self, fields: Any, workload: bytes) -> Entry:
@@ -403,7 +413,7 @@ class SqliteStore:
             max_attempts=max_attempts,
             failures=failures,
             deaths=deaths,
-            errors=tuple(json.loads(errors)),
+            errors=() if errors == NO_ERRORS else tuple(json.loads(errors)),
             schedule=schedule,
         )
 
