@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from fleet.errors import FleetError
+from fleet.jobserver import failpoints
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.log import log
 from fleet.jobserver.stores import Request, Store, StoreBroken
@@ -60,13 +61,16 @@ class Keeper:
         if self._running or not requests:
             return
         batch, self._broker.requests = requests[:BATCH], requests[BATCH:]
+        failpoints.reach("asked", [request for request, _ in batch])
         self._running = self._loop.create_future()
         self._thread.submit(self._carry_out, batch)
 
     def _carry_out(self, batch: list[tuple[Request, Then]]) -> None:
         """In the store's thread. It calls the loop itself: a future across threads takes longer than a small commit."""
         try:
-            answers = self._store.carry_out([request for request, _ in batch])
+            requests = [request for request, _ in batch]
+            failpoints.reach("begun", requests)
+            answers = self._store.carry_out(requests)
         except FleetError as error:
             self._loop.call_soon_threadsafe(self._failed, error)
         except Exception as error:
@@ -74,14 +78,17 @@ class Keeper:
             broken = StoreBroken(f"the store failed: {type(error).__name__}: {error}")
             self._loop.call_soon_threadsafe(self._failed, broken)
         else:
-            self._loop.call_soon_threadsafe(self._done, [then for _, then in batch], answers)
+            self._loop.call_soon_threadsafe(self._done, batch, answers)
 
-    def _done(self, thens: list[Then], answers: list[Any]) -> None:
+    def _done(self, batch: list[tuple[Request, Then]], answers: list[Any]) -> None:
         self._ended()
         now = time.monotonic_ns()
-        for then, answer in zip(thens, answers, strict=True):
+        for (_, then), answer in zip(batch, answers, strict=True):
             then(answer, now)
+        requests = [request for request, _ in batch]
+        failpoints.reach("told", requests)
         self._answered()
+        failpoints.reach("sent", requests)
 
     def _failed(self, error: FleetError) -> None:
         self._ended()

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from fleet.errors import FleetError
+from fleet.jobserver import failpoints
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.connection import Connection, Speak
 from fleet.jobserver.durable import DurableBroker
@@ -244,6 +245,7 @@ def run(settings: ServerSettings, ready: Ready | None = None, reopen_log: Callab
     Raises:
         CannotListen, UsageError: as `JobServer.start`.
     """
+    failpoints.arm(os.environ.get("FLEET_FAILPOINT", ""))
     keep_freed_pages()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(settings, ready, reopen_log))

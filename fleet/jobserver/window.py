@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from fleet.jobserver import stores
 from fleet.jobserver.broker import Broker
-from fleet.jobserver.job import PRIORITIES, Function, Job
+from fleet.jobserver.job import PRIORITIES, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.retries import Deaths
 from fleet.jobserver.stores import Backlog, End, Entry, Result, Spoiled

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from fleet.jobserver import stores
+from fleet.jobserver import failpoints, stores
 from fleet.jobserver.stores import (
     Backlog,
     End,
@@ -117,7 +117,9 @@ class SqliteStore:
                 _NO_ROOM if isinstance(request, _TAKING) and not takes else _HOW[type(request)](self, request)
                 for request in batch
             ]
+            failpoints.reach("written", batch)
             self._db.execute("COMMIT")
+            failpoints.reach("committed", batch)
         except sqlite3.OperationalError as error:
             self._claims.undo()
             if self._db.in_transaction:
