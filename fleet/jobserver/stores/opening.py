@@ -14,9 +14,10 @@ from typing import Final
 
 from fleet.jobserver.stores import StoreBroken, StoreInUse
 from fleet.jobserver.stores.schema import MIGRATIONS
+from fleet.settings import MIB
 
 WAIT_S: Final = 5.0  # for another program that looks into the file to let go of it
-WAL_PAGES: Final = 4000  # 16 MB: a page that changes often is written into the file itself that much more rarely
+CHECKED_BYTES: Final = 32 * MIB  # a smaller file is read at the start, to see whether it is sound
 
 
 def locked(path: Path) -> int:
@@ -53,8 +54,8 @@ def opened(path: Path, synchronous: str) -> sqlite3.Connection:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {synchronous}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             _migrate(db, path)
+            _check(db, path)
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
                 raise StoreInUse(f"the store {path} is in use by another program; stop it, or use --store") from error
@@ -72,3 +73,16 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
         )
     for number in range(version, len(MIGRATIONS)):
         db.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    """A row has its checksum; but an index that lost one would hide it."""
+    (pages,), (page_bytes,) = db.execute("PRAGMA page_count").fetchone(), db.execute("PRAGMA page_size").fetchone()
+    if pages * page_bytes > CHECKED_BYTES:
+        return
+    (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        raise StoreBroken(
+            f"the store {path} is damaged: {verdict}; save what there is with `sqlite3 {path} .recover`, "
+            "or use another --store"
+        )

@@ -23,7 +23,7 @@ _JOB_1: Final = """
     deaths INTEGER NOT NULL,
     errors TEXT NOT NULL,                   -- a JSON array
     ended INTEGER NOT NULL,                 -- when it came into the dead letter
-    checksum INTEGER NOT NULL,              -- of handle and workload, CRC-32
+    checksum INTEGER NOT NULL,              -- see rows.py
     workload BLOB NOT NULL
 """
 _INDEXES: Final = """

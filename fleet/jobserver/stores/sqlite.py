@@ -11,14 +11,12 @@ while another connection writes cannot happen here.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from zlib import crc32
 
 from fleet.jobserver import failpoints, stores
 from fleet.jobserver.stores import (
@@ -33,16 +31,18 @@ from fleet.jobserver.stores import (
     Spoiled,
     StoreBroken,
     Stored,
+    rows,
 )
 from fleet.jobserver.stores.claims import Claims, Queue
 from fleet.jobserver.stores.opening import locked, opened
 from fleet.jobserver.stores.schema import COLUMNS
 from fleet.settings import MIB
 
-RESERVE_BYTES: Final = 4 * MIB  # given up when the disk is full, so that what runs can still be finished
+# Given up when the disk is full, so that what runs can still be finished: twice what the log may hold.
+RESERVE_BYTES: Final = 8 * MIB
 PLACES: Final = ", ".join("?" * 18)
 INSERT: Final = f"INSERT INTO {{}} (id, {COLUMNS}, ended, checksum, workload) VALUES ({PLACES})"
-NO_ERRORS: Final = "[]"
+DAMAGED: Final = "the disk has changed it"
 SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
 
 
@@ -100,9 +100,10 @@ class SqliteStore:
                 try:
                     return self._transaction(batch, takes=True)
                 except _Full:
-                    pass
-            self._reserve.unlink(missing_ok=True)
-            return self._transaction(batch, takes=False)
+                    self._reserve.unlink()
+            answers = self._transaction(batch, takes=False)
+            self._shorten_log()
+            return answers
         except (sqlite3.Error, OSError, _Full) as error:
             self._broken = StoreBroken(
                 f"the store {self._path} failed: {error}; look after its disk, then start the job server again"
@@ -131,6 +132,11 @@ class SqliteStore:
         self._claims.settle()
         return answers
 
+    def _shorten_log(self) -> None:
+        """Lest the log take what room is left; it is no harm if there is none for that either."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _has_reserve(self) -> bool:
         return self._reserve.exists()
 
@@ -153,7 +159,7 @@ class SqliteStore:
     def _put(self, request: stores.Put) -> Stored | Exists:
         entry, row = request.entry, self._new_row()
         try:
-            self._db.execute(INSERT.format("job"), (row, *self._fields(entry), *_body(entry)))
+            self._db.execute(INSERT.format("job"), (row, *self._values(entry)))
         except sqlite3.IntegrityError:
             found = self._one("SELECT handle FROM job WHERE function = ? AND key = ?", self._number(entry), entry.key)
             if found is None:  # its own handle: the answer to the same request was lost
@@ -182,16 +188,16 @@ class SqliteStore:
         number = self._functions.get(request.function, -1)
         queue = number, request.priority
         condition = "function = ? AND priority = ? AND run_at = 0 AND id > ? ORDER BY id"
-        rows = self._db.execute(f"{SELECT} WHERE {condition}", (*queue, self._claims.passed(queue)))
-        return list(self._taken(rows, request.limit, queue=queue))
+        found = self._db.execute(f"{SELECT} WHERE {condition}", (*queue, self._claims.passed(queue)))
+        return list(self._taken(found, request.limit, queue=queue))
 
     def _claim_due(self, request: stores.ClaimDue) -> list[Entry | Spoiled]:
-        rows = self._db.execute(f"{SELECT} WHERE run_at > 0 AND run_at <= ? ORDER BY run_at, id", (request.before,))
-        return list(self._taken(rows, request.limit))
+        found = self._db.execute(f"{SELECT} WHERE run_at > 0 AND run_at <= ? ORDER BY run_at, id", (request.before,))
+        return list(self._taken(found, request.limit))
 
     def _taken(
         self,
-        rows: Iterable[tuple[Any, ...]],
+        found: Iterable[tuple[Any, ...]],
         limit: int,
         *,
         again: bool = False,
@@ -200,15 +206,15 @@ class SqliteStore:
         """Claim up to `limit` of these rows; those that are claimed already count only if they may be had `again`."""
         spoiled: list[tuple[int, Entry]] = []
         taken = row = 0
-        for row, *fields, _, checksum, workload in rows:
+        for row, *fields, _, checksum, workload in found:
             if row not in self._claims or again:
-                entry = self._entry(fields, workload)
                 taken += 1
-                if crc32(workload, crc32(entry.handle)) == checksum:
+                if entry := rows.sound(fields, self._names, checksum, workload):
                     self._claims.claim(row)
                     yield entry
                 else:
-                    spoiled.append((row, entry))
+                    function = self._names.get(queue[0] if queue else fields[1], b"damaged")
+                    spoiled.append((row, rows.damaged(row, fields, function, workload, DAMAGED)))
             if taken >= limit:
                 break
         if queue and row:
@@ -218,13 +224,10 @@ class SqliteStore:
             yield Spoiled(entry)
 
     def _spoil(self, row: int, entry: Entry) -> None:
-        """A job whose workload is not what was put must not run: it goes to the dead letter."""
-        why = "the disk has changed its workload"
-        result = Result(entry.handle, entry.function, entry.key, End.DEAD, why.encode(), entry.submitted)
+        """A job that is not as it was put must not run: it goes to the dead letter."""
+        result = Result(entry.handle, entry.function, entry.key, End.DEAD, DAMAGED.encode(), entry.submitted)
         self._db.execute("DELETE FROM job WHERE id = ?", (row,))
-        self._bury(
-            Entry(entry.handle, entry.function, entry.workload, submitted=entry.submitted, errors=(why,)), result
-        )
+        self._bury(entry, result)
 
     def _finish(self, request: stores.Finish) -> bool:
         result = request.result
@@ -246,13 +249,12 @@ class SqliteStore:
         self._amend(stores.Postpone(request.entry))
 
     def _bury(self, entry: Entry, result: Result) -> None:
-        fields = (None, *self._fields(entry), result.ended, *_body(entry)[1:])
-        self._db.execute(INSERT.format("dead"), fields)
+        self._db.execute(INSERT.format("dead"), (None, *self._values(entry, result.ended)))
 
     def _amend(self, request: stores.Amend | stores.Postpone) -> None:
         entry = request.entry
         change = "UPDATE job SET run_at = ?, failures = ?, deaths = ?, errors = ? WHERE handle = ? RETURNING id"
-        values = entry.run_at, entry.failures, entry.deaths, json.dumps(entry.errors), entry.handle
+        values = entry.run_at, entry.failures, entry.deaths, rows.errors_text(entry.errors), entry.handle
         found = self._one(change, *values)
         if found and isinstance(request, stores.Postpone):
             self._claims.release(found[0])
@@ -265,13 +267,13 @@ class SqliteStore:
 
     def _expire(self, request: stores.Expire) -> list[Entry]:
         condition = "expires > 0 AND expires <= ? ORDER BY expires"
-        rows = self._db.execute(f"SELECT id, {COLUMNS} FROM job WHERE {condition}", (request.now,))
-        unclaimed = (fields for row, *fields in rows if row not in self._claims)
+        found = self._db.execute(f"SELECT id, {COLUMNS} FROM job WHERE {condition}", (request.now,))
+        unclaimed = (fields for row, *fields in found if row not in self._claims)
         return [self._end(fields, End.EXPIRED, request) for fields in list(islice(unclaimed, request.limit))]
 
     def _end(self, fields: Any, end: End, request: stores.Cancel | stores.Expire) -> Entry:
         """End a job that nobody has claimed."""
-        entry = self._entry(fields, b"")
+        entry = self._entry(fields)
         result = Result(entry.handle, entry.function, entry.key, end, b"", request.now)
         self._finish(stores.Finish(result, request.keep_until))
         return entry
@@ -281,14 +283,14 @@ class SqliteStore:
     def _look(self, request: stores.Look) -> Entry | Result | None:
         found = self._one(f"SELECT {COLUMNS} FROM job WHERE handle = ?", request.handle)
         if found:
-            return self._entry(found, b"")
+            return self._entry(found)
         return self._result("handle = ?", request.handle) or self._buried("handle = ?", request.handle)
 
     def _look_named(self, request: stores.LookNamed) -> Entry | Result | None:
         condition, number = "function = ? AND key = ?", self._functions.get(request.function, -1)
         found = self._one(f"SELECT {COLUMNS} FROM job WHERE {condition}", number, request.key)
         if found:
-            return self._entry(found, b"")
+            return self._entry(found)
         newest = f"{condition} AND key <> x'' ORDER BY ended DESC"
         result = self._result(newest, request.function, request.key)
         return result or self._buried(condition, number, request.key)
@@ -296,12 +298,12 @@ class SqliteStore:
     def _buried(self, condition: str, *values: Any) -> Result | None:
         """How the newest of these jobs in the dead letter ended."""
         found = self._one(f"SELECT {COLUMNS}, ended FROM dead WHERE {condition} ORDER BY id DESC", *values)
-        return stores.death(self._entry(found[:-1], b""), found[-1]) if found else None
+        return stores.death(self._entry(found[:-1]), found[-1]) if found else None
 
     def _look_key(self, request: stores.LookKey) -> Entry | None:
         for number in self._names:
             if found := self._one(f"SELECT {COLUMNS} FROM job WHERE function = ? AND key = ?", number, request.key):
-                return self._entry(found, b"")
+                return self._entry(found)
         return None
 
     def _look_unique(self, request: stores.LookUnique) -> Result | None:
@@ -327,13 +329,13 @@ class SqliteStore:
         columns, conditions = f"{COLUMNS}, ended, length(workload), id", " AND ".join(wanted)
         query = f"SELECT {columns} FROM {table} WHERE {conditions} ORDER BY id LIMIT ?"
         rows = self._db.execute(query, (*wanted.values(), request.limit))
-        return [Listed(self._entry(fields, b""), size, ended, row) for *fields, ended, size, row in rows]
+        return [Listed(self._entry(fields), size, ended, row) for *fields, ended, size, row in rows]
 
     # -- the dead letter --------------------------------------------------------------------------------------
 
     def _exhume(self, request: stores.Exhume) -> Entry | None:
         found = self._one(f"SELECT {COLUMNS}, workload FROM dead WHERE handle = ?", request.handle)
-        return self._entry(found[:-1], found[-1]) if found else None
+        return rows.entry_of(found[:-1], self._names, found[-1]) if found else None
 
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
@@ -343,7 +345,7 @@ class SqliteStore:
             if self._db.execute(copy, (self._new_row(), row)).rowcount:
                 alive = "failures = 0, deaths = 0, run_at = 0, expires = 0, ended = 0 WHERE id = last_insert_rowid()"
                 found = self._one(f"UPDATE job SET {alive} RETURNING {COLUMNS}")
-                revived.append(self._entry(found, b""))
+                revived.append(self._entry(found))
                 self._db.execute("DELETE FROM dead WHERE id = ?", (row,))
         return revived
 
@@ -355,8 +357,8 @@ class SqliteStore:
         for handle in (None,) if request.handles is None else request.handles:
             condition = "(? IS NULL OR handle = ?) AND (? IS NULL OR function = ?)"
             number = None if request.function is None else self._functions.get(request.function, -1)
-            rows = self._db.execute(f"SELECT id FROM dead WHERE {condition}", (handle, handle, number, number))
-            found += [row for (row,) in rows]
+            chosen = self._db.execute(f"SELECT id FROM dead WHERE {condition}", (handle, handle, number, number))
+            found += [row for (row,) in chosen]
         return found
 
     def _sweep(self, request: stores.Sweep) -> None:
@@ -393,31 +395,12 @@ class SqliteStore:
             self._functions[entry.function], self._names[number] = number, entry.function
         return number
 
-    def _fields(self, entry: Entry) -> tuple[Any, ...]:
-        return (
-            *(entry.handle, self._number(entry), entry.unique, entry.key or None, entry.priority, entry.reducer),
-            *(entry.submitted, entry.run_at, entry.expires, entry.max_attempts, entry.failures, entry.deaths),
-            *(json.dumps(entry.errors) if entry.errors else NO_ERRORS, entry.schedule),
-        )
+    def _values(self, entry: Entry, ended: int = 0) -> tuple[Any, ...]:
+        """Of a row, but for its number."""
+        return *rows.values(entry, self._number(entry)), ended, rows.checksum(entry), entry.workload
 
-    def _entry(self, fields: Any, workload: bytes) -> Entry:
-        handle, function, unique, key, priority, reducer, *numbers, errors, schedule = fields
-        names = {"handle": handle, "function": self._names[function], "unique": unique, "key": key or b""}
-        submitted, run_at, expires, max_attempts, failures, deaths = numbers
-        return Entry(
-            **names,
-            workload=workload,
-            priority=priority,
-            reducer=reducer,
-            submitted=submitted,
-            run_at=run_at,
-            expires=expires,
-            max_attempts=max_attempts,
-            failures=failures,
-            deaths=deaths,
-            errors=() if errors == NO_ERRORS else tuple(json.loads(errors)),
-            schedule=schedule,
-        )
+    def _entry(self, fields: Any) -> Entry:
+        return rows.entry_of(fields, self._names, b"")
 
 
 class _Full(Exception):
@@ -426,11 +409,6 @@ class _Full(Exception):
 
 _TAKING: Final = (stores.Put, stores.Revive)
 _NO_ROOM: Final = Refused("the disk is full: no new background job is taken until there is room")
-
-
-def _body(entry: Entry) -> tuple[int, int, Any]:
-    """When it ended, its checksum, its workload."""
-    return 0, crc32(entry.workload, crc32(entry.handle)), entry.workload
 
 
 _HOW: Final[dict[type, Callable[..., Any]]] = {

@@ -34,7 +34,7 @@ def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(pa
     assert isinstance(spoiled, Spoiled)
     assert spoiled.entry.handle == b"H:1"
     (dead,) = ask(store, stores.ListJobs(dead=True))
-    assert dead.entry.errors == ("the disk has changed its workload",)
+    assert dead.entry.errors == ("the disk has changed it",)
     store.close()
 
 
