@@ -22,6 +22,11 @@ test: install system peers ## run all tests
 interop: install system peers ## run the tests with what nobody here wrote, and print who gets on with whom
 	$(BIN)/python -m pytest tests/interop $(ARGS)
 
+FAULT_ROUNDS ?= 200
+
+faults: install system ## kill servers, cut the power, fill disks: a line for each fault says how often (FAULT_ROUNDS, 200) and what was lost
+	FLEET_FAULT_ROUNDS=$(FAULT_ROUNDS) $(BIN)/python -m tests.faults.report
+
 check: install ## format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -86,4 +91,4 @@ $(PEERS): scripts/peers tests/interop/requirements.txt tests/interop/node/packag
 clean: ## remove what the targets made
 	rm -rf $(VENV) .venv-* tests/interop/node/node_modules benchmarks/images/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz thumb.jpg
 
-.PHONY: compiled test-compiled help demo test interop check fix bench bench-images contact-sheet samples versions install system peers clean
+.PHONY: compiled test-compiled help demo test interop faults check fix bench bench-images contact-sheet samples versions install system peers clean

@@ -8,6 +8,7 @@ in `requests`, each with what is to be done with its answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from fleet.jobserver import stores
@@ -21,6 +22,7 @@ from fleet.settings import FunctionPolicy, ServerLimits
 
 NS: Final = 1_000_000_000
 LOOK_NS: Final = 10 * NS  # between two looks for jobs whose time comes, and for results that are kept no longer
+JUMP_S: Final = 2.0  # a wall clock that is so far from where it should be was set
 HORIZON_S: Final = 30  # jobs whose time comes so soon are in memory; more than one look ahead
 
 Then = Callable[[Any, int], None]  # with the store's answer, and the time
@@ -104,13 +106,24 @@ class WindowBroker(Broker):
                 self._refill(function, priority)
 
     def tick(self, now: int, wall_s: float = 0.0) -> int | None:
-        self._wall_offset_s = wall_s - now / NS
+        before_s, self._wall_offset_s = self._wall_offset_s, wall_s - now / NS
+        if abs(self._wall_offset_s - before_s) > JUMP_S:
+            self._follow_clock(round(self._wall_offset_s - before_s))
+            self._look_at = now
         if now >= self._look_at:
             self._look_at = now + LOOK_NS
             self._look_around(now)
         super().tick(now, wall_s)
         self.due = min(self.due, self._look_at)
         return max(0, self.due - now)
+
+    def _follow_clock(self, jump_s: int) -> None:
+        """The wall clock was set: a retry is still due after its pause, unlike a job that is to begin at some hour."""
+        for job, kept in self._kept.items():
+            if kept.entry.failures and job in self._later:
+                kept.entry = replace(kept.entry, run_at=max(1, kept.entry.run_at + jump_s))
+                self._later.set(job, kept.entry.run_at)
+                self._ask(stores.Amend(kept.entry), ignore)
 
     def _look_around(self, now: int) -> None:
         wall_s = self._wall_s(now)

@@ -48,7 +48,8 @@ class Scene:
         """Have so many acknowledged jobs in the store, before the server is started."""
         store, now = SqliteStore(self.history.store), now_ns()
         uniques = [f"old-{number}" for number in range(jobs)]
-        store.carry_out([Put(entry(unique)) for unique in uniques])
+        for at in range(0, jobs, 1000):
+            store.carry_out([Put(entry(unique)) for unique in uniques[at : at + 1000]])
         store.close()
         self.history.submits += [Submit(unique, now, now_ns(), f"H:{unique}") for unique in uniques]
 

@@ -7,7 +7,7 @@ import random
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,10 @@ def torn_at() -> list[int]:
 
 
 @pytest.mark.parametrize("how", ["cut", "garbled"])
-def test_f06_a_torn_log_opens_with_all_commits_before_the_tear(path: Path, left: Path, how: str) -> None:
+def test_f06_a_torn_log_opens_with_all_commits_before_the_tear(
+    path: Path, left: Path, how: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("injected", len(torn_at()))
     log = path.with_name("jobs-wal")
     whole = (left / "jobs-wal").read_bytes()
     for before_end in torn_at():
@@ -81,8 +84,11 @@ def test_f06_a_torn_log_opens_with_all_commits_before_the_tear(path: Path, left:
         assert len(there) > len(JOBS) // 2
 
 
-def test_f07_a_flipped_bit_is_noticed_or_does_no_harm(path: Path, left: Path) -> None:
+def test_f07_a_flipped_bit_is_noticed_or_does_no_harm(
+    path: Path, left: Path, record_property: Callable[[str, object], None]
+) -> None:
     """It may be in what no job needs; but never is a job handed out that is not as it was put, and none is missing."""
+    record_property("injected", ROUNDS)
     claimed(path)  # moves the log into the file
     whole = path.read_bytes()
     known, noticed = {job.handle: job for job in JOBS}, 0

@@ -21,7 +21,7 @@ from tests.processes import FLEET, Program
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-ROUNDS = int(os.environ.get("FLEET_FAULT_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("FLEET_FAULT_ROUNDS", "20"))
 CLIENTS = 4
 SEED = 20260313
 

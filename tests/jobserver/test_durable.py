@@ -38,6 +38,7 @@ class House:
             policies={"": FunctionPolicy(backoff=QUICK, **policy)},
         )
         self.now = 0
+        self.clock_s = 0.0  # how far the wall clock is ahead of `now`
         self.client: Recorder = peer(self.broker)
 
     def commit(self) -> None:
@@ -61,7 +62,7 @@ class House:
 
     def wait(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
-        self.broker.tick(self.now, self.now / SECOND)
+        self.broker.tick(self.now, self.now / SECOND + self.clock_s)
         self.commit()
 
     def look(self, handle: bytes) -> Any:
@@ -406,6 +407,27 @@ def test_a_cancelled_job_ends_once_for_everybody(house: House) -> None:
     house.finish(worker, job)
     assert [news[0] for news in house.client.heard] == [WORK_FAIL]
     assert house.look(ack.handle).end is End.CANCELLED
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600, -1_000_000], ids=["an hour on", "an hour back", "1970"])
+def test_f15_a_clock_that_is_set_changes_no_retry_and_jobs_for_later_follow_it(jump_s: int) -> None:
+    house = House(attempts=2)
+    house.clock_s = 1_000_000
+    house.wait(1)
+    tried, later = house.submit(), house.submit(name=b"g", epoch_s=1_000_000 + 1800)
+    house.commit()
+    worker, other = house.worker(), house.worker(b"g")
+    house.finish(worker, grabbed(house.broker, worker), WORK_FAIL, b"")
+    house.clock_s += jump_s
+    house.wait(0.1)
+    assert house.broker.grab(worker, house.now) is None
+    house.wait(2)
+    assert grabbed(house.broker, worker).handle == tried.handle
+    early = house.broker.grab(other, house.now)
+    assert (early is not None) == (jump_s > 1800)
+    house.clock_s = 1_000_000 + 1800
+    house.wait(1)
+    assert (early or grabbed(house.broker, other)).handle == later.handle
 
 
 def test_a_job_that_is_cancelled_while_the_store_fetches_it_stays_cancelled() -> None:
