@@ -174,9 +174,8 @@ def show_long(jobs: int) -> None:
             show_one("memory of the server", "MB", resident_bytes(server.pid) / 1e6, LONG_MB)
         show_one("start to first job", "s", first_job_s(folder), LONG_START_S)
         with in_a_file(folder) as server:
-            long = [jobs_per_second(server, drained) for _ in range(3)]
+            long, short = in_turn(3, partial(jobs_per_second, server, drained), partial(short_queue, drained))
             show_one("memory of the server that drains", "MB", resident_bytes(server.pid) / 1e6, LONG_MB)
-    short = [short_queue(drained) for _ in long]
     print(line(f"draining, beside a queue of {drained}", "jobs/s", long, short, BESIDE_A_SHORT_QUEUE), flush=True)
 
 
