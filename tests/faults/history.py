@@ -55,8 +55,8 @@ class History:
 
     @property
     def records(self) -> Path:
-        """Where the server writes its part."""
-        return self.store.with_name("records")
+        """Where the server writes its part: not where the faults are."""
+        return self.store.parent.with_name("records")
 
     @property
     def recording(self) -> str:
@@ -133,7 +133,7 @@ class History:
         assert slowest <= CALL_S, f"I4: a call took {slowest:.1f} s"
 
     def _nothing_is_left_behind(self) -> None:
-        known = {self.store.name + suffix for suffix in ("", "-wal", "-shm", ".lock", ".reserve")} | {"records"}
+        known = {self.store.name + suffix for suffix in ("", "-wal", "-shm", ".lock", ".reserve")}
         left = {path.name for path in self.store.parent.iterdir()} - known
         assert not left, f"I6: left behind: {left}"
 

@@ -17,7 +17,6 @@ import pytest
 from fleet.jobserver import stores
 from fleet.jobserver.stores import Refused, Spoiled, StoreBroken, Stored, StoreInUse, opening
 from fleet.jobserver.stores.sqlite import SqliteStore
-from tests.conftest import missing
 from tests.faults.scene import entry
 from tests.jobserver.stores.test_stores import ask, finish
 
@@ -123,7 +122,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "none", place], capture_output=True).returncode:
-        missing("no file system can be mounted here; that takes root")
+        pytest.skip("no file system can be mounted here: that takes root")
     try:
         (place / "ballast").write_bytes(bytes(12 << 20))
         yield place

@@ -19,7 +19,7 @@ SECOND = 1_000_000_000
 @pytest.fixture
 def history(tmp_path: Path) -> History:
     """Of two jobs, of which one ended, the other is queued."""
-    history = History(tmp_path / "jobs")
+    history = History(tmp_path / "store" / "jobs")
     store = SqliteStore(history.store)
     store.carry_out([Put(entry("done")), Put(entry("queued"))])
     store.carry_out([Finish(Result(b"H:done", b"f", b"done", End.COMPLETED, b"ok", 1), 2)])
