@@ -190,8 +190,8 @@ class Broker(Workforce):
         self, function: Function, unique: bytes, key: bytes, workload: Data, priority: int, reducer: bytes
     ) -> Job:
         size = len(workload)
-        most = function.max_jobs[priority] or self.limits.jobs
-        if function.jobs >= most or len(self.jobs) >= self.limits.jobs:
+        most = function.max_jobs[priority]
+        if len(self.jobs) >= self.limits.jobs or (most and function.jobs >= most):
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
         if self.queued_bytes + size > self.limits.queued_bytes:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")

@@ -459,6 +459,15 @@ def test_a_job_that_is_cancelled_while_the_store_is_asked_is_gone_and_everybody_
     assert house.broker.functions[b"f"].jobs == 3
 
 
+def test_what_only_the_store_has_is_not_counted_against_what_memory_may_have() -> None:
+    house = House(window=1)
+    house.broker.limits = ServerLimits(window=1, jobs=3, stored_jobs=20)
+    for number in range(20):
+        house.submit(b"%d" % number)
+        house.commit()
+    assert (len(house.broker.jobs), house.broker.stored) == (1, 19)
+
+
 def test_a_fresh_result_answers_a_submit_with_its_unique() -> None:
     house = House(cache_s=60)
     ack = house.submit(b"u")
