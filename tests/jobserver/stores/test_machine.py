@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
     def new(self, function: bytes, key: bytes, priority: int, run_at: int) -> Entry:
         number = next(self.numbers)
         how: dict[str, Any] = {"key": key, "unique": key, "priority": priority, "run_at": run_at}
+        how |= {"expires": self.now + 30 if number % 3 == 0 else 0, "schedule": "* * * * *" if run_at else ""}
         return Entry(b"H:%d" % number, function, b"work %d" % number, **how)
 
     def ending(self, entry: Entry, end: End) -> stores.Finish:
@@ -151,6 +153,21 @@ class StoreMachine(RuleBasedStateMachine):
             self.ask(stores.Postpone(later))
         else:
             self.ask(stores.Amend(replace(entry, deaths=entry.deaths + 1)))
+
+    @precondition(lambda self: self.model.claimed)
+    @rule(data=st.data())
+    def come_again(self, data: st.DataObject) -> None:
+        entry = data.draw(st.sampled_from(self.model.claimed))
+        ended = self.ending(entry, End.COMPLETED)
+        later = replace(entry, run_at=self.now + next(self.numbers), failures=0)
+        self.ask(stores.Again(ended.result, ended.keep_until, later))
+
+    @rule(ahead=st.integers(0, 40))
+    def expire(self, ahead: int) -> None:
+        request = stores.Expire(self.now + ahead, self.now + 50, 100)
+        ours, theirs = self.store.carry_out([request])[0], self.model.carry_out([request])[0]
+        by_handle = attrgetter("handle")  # each store has an order of its own
+        assert plain(sorted(ours, key=by_handle)) == plain(sorted(theirs, key=by_handle))
 
     @rule(function=st.sampled_from([None, b"f"]), purge=st.booleans(), data=st.data())
     def revive_or_purge(self, function: bytes | None, purge: bool, data: st.DataObject) -> None:
