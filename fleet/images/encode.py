@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from PIL import Image
@@ -28,7 +29,9 @@ PROGRESSIVE_PX: Final = 400 * 300  # of a JPEG: above, it saves 3 to 8 % of the 
 COLOURS: Final = (256, 128, 64, 32, 16, 8, 4, 2)  # of a picture without a quality: what it may be reduced to
 OPAQUE: Final = 128  # half-transparent pixels of a GIF are one or the other
 DEFAULT_MS: Final = 100  # a frame's, where the source says none or 10 ms and less, as browsers show it
-MOST_MS: Final = 655_350  # what a GIF can say; a WebP can say more, and an animated PNG more than either
+# How long a frame can be shown, and those that are alike together, for they are joined.
+MOST_MS: Final = {"gif": 655_350, "webp": 16_777_215, "png": 65_535, "avif": 16_777_215}
+MOST_LOOPS: Final = 65_535  # what all can say; an animated PNG can say more, which is as good as for ever
 
 
 def encode(frames: Sequence[Frame], spec: Spec, format: str, loops: int = 0, exif: bytes = b"") -> bytes:
@@ -93,14 +96,27 @@ def _once(image: Image.Image, spec: Spec, format: str, exif: bytes) -> dict[str,
 def _moving(frames: Sequence[Frame], format: str, loops: int) -> dict[str, Any]:
     if len(frames) < 2:
         return {}
-    durations = [min(frame.duration_ms, MOST_MS) if frame.duration_ms > 10 else DEFAULT_MS for frame in frames]
-    options: dict[str, Any] = {"save_all": True, "duration": durations, "loop": loops}
+    loops = loops if loops <= MOST_LOOPS else 0
+    options: dict[str, Any] = {"save_all": True, "duration": _durations(frames, MOST_MS[format]), "loop": loops}
     if format == "gif":
         if any(has_alpha(frame.image) for frame in frames):
             options["disposal"] = 2  # what a frame does not cover must not show the one before it
         if loops == 1:
             del options["loop"]  # once is what a GIF without a count does
     return options
+
+
+def _durations(frames: Sequence[Frame], most: int) -> list[int]:
+    durations = [frame.duration_ms if frame.duration_ms > 10 else DEFAULT_MS for frame in frames]
+    if sum(durations) <= most:
+        return durations
+    alike = [False, *(one.image.tobytes() == other.image.tobytes() for one, other in pairwise(frames))]
+    left = most
+    for number, duration in enumerate(durations):
+        left = left if alike[number] else most - DEFAULT_MS * len(frames)  # some for each that may follow
+        durations[number] = max(DEFAULT_MS, min(duration, left))
+        left -= durations[number]
+    return durations
 
 
 def _saved(images: Sequence[Image.Image], format: str, options: dict[str, Any]) -> bytes:

@@ -7,6 +7,7 @@ import struct
 import zlib
 from typing import Final
 
+from fleet.images.spec import MOVING
 from tests.images.builders import PNG, bomb, chunk, opened, png, profile_of, sample, small
 from tests.images.judge import Verdict
 from tests.images.matrix.rows import SEED, Files, row
@@ -192,11 +193,21 @@ def moving_and_lying() -> Files:
     yield "frames without pixels", moving(3, frame(0))[:-12] + frame(1) + frame(2) + chunk(b"IEND")
 
 
-@row("M17", "ok", options={"width": 8, "animated": True, "format": "webp"})
+def of_two_frames(first: bytes, plays: int = 0) -> bytes:
+    """A good animated PNG, of which `first` is the first frame's control."""
+    control = chunk(b"acTL", struct.pack(">II", 2, plays))
+    second = chunk(b"fdAT", struct.pack(">I", 2) + ROWS_8X8)
+    return beside(control, first)[:-12] + frame(1) + second + chunk(b"IEND")
+
+
 def shown_for_very_long() -> Files:
     hours = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 8, 8, 0, 0, 65_535, 1, 0, 0))
-    second = chunk(b"fdAT", struct.pack(">I", 2) + ROWS_8X8)
-    yield "18 hours", moving(2, hours)[:-12] + frame(1) + second + chunk(b"IEND")
+    yield "18 hours", of_two_frames(hours)
+    yield "134 million times", of_two_frames(frame(0), 1 << 27)
+
+
+for format in MOVING:
+    row("M17", "ok", options={"width": 8, "animated": True, "format": format})(shown_for_very_long)
 
 
 @row("M17", "too-large", "frames", cpu_s=0.1)
