@@ -10,17 +10,32 @@ from pathlib import Path
 import pytest
 
 from fleet import Client
-from fleet.errors import JobFailed
+from fleet.client import admin
+from fleet.errors import FleetError, JobFailed
 from fleet.images import Picture, sniff
+from fleet.settings import Address
 from tests.cli.command import fleet as run
 from tests.conftest import SAMPLES, up
-from tests.processes import FLEET, LIMIT_S, Program
+from tests.processes import FLEET, LIMIT_S, Program, alive, until
 from tests.system.test_up import part
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 PICTURES = int(os.environ.get("FLEET_KEPT_PICTURES", "40"))
 KILLS = 2
+
+
+def kill_server(fleet: Program) -> None:
+    pid = part(fleet, "server")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not alive(pid), "the server is dead")
+
+
+def answers(where: Address) -> bool:
+    try:
+        return bool(admin.version(where))
+    except FleetError:
+        return False
 
 
 def test_every_picture_is_made_and_fetched_whatever_is_killed(spawn: Callable[..., Program], tmp_path: Path) -> None:
@@ -33,7 +48,8 @@ def test_every_picture_is_made_and_fetched_whatever_is_killed(spawn: Callable[..
             task = client.submit("resize", kitten, background=True)
             handles.append(task.handle or "")
             if number % (PICTURES // KILLS) == PICTURES // KILLS // 2:
-                os.kill(part(fleet, "server"), signal.SIGKILL)
+                kill_server(fleet)
+                until(lambda: answers(where), "the server is back")  # a new submit does not wait for it
         broken = client.submit("resize", kitten[: len(kitten) // 2], background=True).handle
         for handle in handles:
             thumb = Picture(client.job(handle).result(LIMIT_S * 2))
