@@ -1,4 +1,5 @@
-"""What the settings files say: presets, watermarks, the limits of pictures, the job servers, the pool, the functions.
+"""What the settings files say: presets, watermarks, the limits of pictures, the job servers, the pool, the functions,
+and what a job server keeps.
 
 Of one setting the first of these counts: a flag, `FLEET_*` in the environment (both are the commands' business),
 `./fleet.toml` or `[tool.fleet]` of `./pyproject.toml`, `$XDG_CONFIG_HOME/fleet/config.toml`, `/etc/fleet/fleet.toml`.
@@ -21,7 +22,7 @@ from fleet.errors import FleetError, UsageError
 from fleet.images import Spec
 from fleet.images.options import did_you_mean
 from fleet.images.sniff import FORMATS
-from fleet.settings import Containment, FunctionPolicy, PoolLimits, parse_servers
+from fleet.settings import Containment, FunctionPolicy, PoolLimits, ServerLimits, StoreLimits, parse_servers
 
 if TYPE_CHECKING:
     from fleet.images import Limits
@@ -41,6 +42,7 @@ class Config:
     images: Mapping[str, Any] = field(default_factory=dict)  # fields of `Limits`
     pool: Mapping[str, Any] = field(default_factory=dict)  # `workers`, and fields of `PoolLimits` and `Containment`
     functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # fields of `FunctionPolicy`, by function
+    store: Mapping[str, int] = field(default_factory=dict)  # fields of `StoreLimits`
 
     def over(self, other: Config) -> Config:
         """These settings, and where they are silent those of another."""
@@ -51,6 +53,7 @@ class Config:
             {**other.images, **self.images},
             {**other.pool, **self.pool},
             {**other.functions, **self.functions},
+            {**other.store, **self.store},
         )
 
     @property
@@ -58,6 +61,10 @@ class Config:
         from fleet.images import Limits
 
         return Limits(**self.images)
+
+    @property
+    def server_limits(self) -> ServerLimits:
+        return ServerLimits(**self.store)
 
     def containment(self, **flags: str | None) -> Containment:
         """How runners are contained, by the flags that are given and else by the settings. Raises UsageError."""
@@ -205,6 +212,11 @@ def _functions(path: Path, key: str, value: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _store(path: Path, key: str, value: Any) -> dict[str, int]:
+    _check_fields(path, key, _table(path, key, value), (StoreLimits,))
+    return dict(value)
+
+
 def _check_fields(
     path: Path, key: str, table: Mapping[str, Any], kinds: tuple[Any, ...], beside: tuple[str, ...] = ()
 ) -> None:
@@ -271,4 +283,5 @@ _KEYS: Final[dict[str, Callable[[Path, str, Any], Any]]] = {
     "images": _images,
     "pool": _pool,
     "functions": _functions,
+    "store": _store,
 }

@@ -77,7 +77,19 @@ def parse_servers(servers: Servers = None, environ: Mapping[str, str] = os.envir
 
 
 @dataclass(frozen=True)
-class ServerLimits:
+class StoreLimits:
+    """What a job server with a store keeps at most."""
+
+    stored_jobs: int = 10_000_000  # that only the store has; beyond, background submits are refused
+    window: int = 1000  # of a queue that the store keeps, so many jobs at its head are in memory
+    result_bytes: int = 64 * MIB  # of one background job, kept
+    results_bytes: int = 1024 * MIB  # of all of them; the oldest go first
+    dead_jobs: int = 100_000  # in the dead letter; the oldest go first: what is wrong now is seen in the newest
+    dead_bytes: int = 1024 * MIB  # workloads of all of those together
+
+
+@dataclass(frozen=True)
+class ServerLimits(StoreLimits):
     """What one job server holds at most. Past a limit the peer gets an ERROR packet, or is cut with a reason."""
 
     packet_bytes: int = 64 * MIB  # one packet's body: twice the largest picture a worker takes
@@ -89,10 +101,6 @@ class ServerLimits:
     functions_per_worker: int = 1000
     jobs: int = 1_000_000  # in all queues together
     queued_bytes: int = 1024 * MIB  # workloads of all jobs together
-    stored_jobs: int = 10_000_000  # that only the store has
-    window: int = 1000  # of a queue that the store keeps, so many jobs at its head are in memory
-    result_bytes: int = 64 * MIB  # of one background job, kept
-    results_bytes: int = 1024 * MIB  # of all of them; the oldest go first
     receiving_bytes: int = 1024 * MIB  # announced by large packets that are on their way in, together
     jobs_per_worker: int = 64  # grabbed and unfinished on one connection
     connections: int = 20_000  # and never so many that descriptors run out

@@ -9,7 +9,7 @@ import pytest
 from fleet.config import Config, load, origins
 from fleet.errors import UsageError
 from fleet.images import Spec
-from fleet.settings import Containment, FunctionPolicy, PoolLimits
+from fleet.settings import Containment, FunctionPolicy, PoolLimits, ServerLimits
 from tests.images.builders import small
 
 AVATAR = '[presets.avatar]\nwidth = 64\nheight = 64\nfit = "cover"\nformat = "webp"\n'
@@ -135,9 +135,17 @@ def test_functions_have_policies_of_their_own(tmp_path: Path) -> None:
     assert FunctionPolicy(**functions["mail"]).attempts == 7
 
 
+def test_a_store_has_limits_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path / "etc.toml", "[store]\ndead_jobs = 9\ndead_bytes = 1000\n")
+    put(tmp_path / "project" / "fleet.toml", "[store]\ndead_jobs = 7\n")
+    assert loaded(tmp_path).server_limits == ServerLimits(dead_jobs=7, dead_bytes=1000)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("[store]\ndead_jobs = 0", "store.dead_jobs: 0 makes no sense; it is a whole number from 1"),
+        ("[store]\ndead = 5", "store: there is no setting 'dead'"),
         ("[pool]\nworkers = 0", "pool.workers: 0 makes no sense; it is a whole number to 1024"),
         ("[pool]\nworker = 4", "pool: there is no setting 'worker' .did you mean workers..; there are workers, "),
         ("[pool]\ndeadline_s = 'long'", "pool.deadline_s: 'long' makes no sense; it is a number of seconds above 0"),

@@ -40,7 +40,7 @@ def show(
 def _settings() -> Iterator[Setting]:
     from fleet import config as settings
     from fleet.images import Limits
-    from fleet.settings import Containment, FunctionPolicy, PoolLimits, parse_servers
+    from fleet.settings import Containment, FunctionPolicy, PoolLimits, StoreLimits, parse_servers
 
     settings.load()  # what makes no sense is told, and nothing shown
     files = {key: Setting(key, value, str(path)) for key, (value, path) in settings.origins().items()}
@@ -49,6 +49,7 @@ def _settings() -> Iterator[Setting]:
     usual = {("servers",): ",".join(map(str, parse_servers(None, {}))), ("pool", "workers"): os.cpu_count() or 1}
     usual |= _defaults(("pool",), PoolLimits, Containment)
     usual |= _defaults(("images",), Limits)
+    usual |= _defaults(("store",), StoreLimits)
     for key, value in usual.items():
         yield files.pop(key, Setting(key, value, "default"))
     every = files.pop(("functions", settings.EVERY), None)

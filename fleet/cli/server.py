@@ -33,13 +33,17 @@ def server(
     from fleet.settings import Address, ServerSettings
 
     gateways = listen_at(protocol or (), listen, {"http": http_port})
-    settings = ServerSettings(
-        listen=Address(listen, port),
-        gateways=gateways,
-        store="" if store == "none" else store or "",
-        policies=policies(config.load().functions, cache or (), attempts=attempts, keep_s=keep),
+    settings = config.load()
+    run(
+        ServerSettings(
+            listen=Address(listen, port),
+            gateways=gateways,
+            store="" if store == "none" else store or "",
+            policies=policies(settings.functions, cache or (), attempts=attempts, keep_s=keep),
+            limits=settings.server_limits,
+        ),
+        ready=_announce,
     )
-    run(settings, ready=_announce)
 
 
 def _announce(server: JobServer) -> None:

@@ -21,8 +21,8 @@ def status(
 ) -> None:
     """Show each job server's functions: jobs queued and running, workers, and what became of earlier jobs.
 
-    OLDEST is for how long the oldest job that could run has waited. JSON has all counters, and how long jobs waited and
-    ran. Exits with 3 if no job server answers, with 6 if some do not.
+    OLDEST is for how long the oldest job that could run has waited. JSON has all counters, how long jobs waited and
+    ran, and how full the dead letter is. Exits with 3 if no job server answers, with 6 if some do not.
     """
     from fleet.settings import parse_servers
 
@@ -52,8 +52,8 @@ def _ask(server: str, timeout: float) -> dict[str, Any]:
         ]
     except FleetError as error:
         return {"server": server, "error": str(error)}
-    bounds = {"bounds_s": counters["bounds_s"]} if "bounds_s" in counters else {}
-    return {"server": server, "version": version, **bounds, "functions": functions}
+    ours = {name: value for name, value in counters.items() if name != "functions"}
+    return {"server": server, "version": version, **ours, "functions": functions}
 
 
 def _print(server: dict[str, Any]) -> None:
@@ -74,3 +74,5 @@ def _print(server: dict[str, Any]) -> None:
         if counted:
             cells += [f["completed"], f["failed"] + f["dead"], age(f["oldest_s"])]
         put(f"  {f['name']:<{width}}" + "".join(f"  {cell:>8}" for cell in cells))
+    if evicted := sum(f.get("evicted", 0) for f in functions):
+        put(f"  the dead letter is full: {evicted} jobs left it for newer ones; see `fleet dead list`")

@@ -16,7 +16,7 @@ from fleet.jobserver.job import NONE_YET, NORMAL, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.schedule import Schedule
-from fleet.jobserver.stores import End
+from fleet.jobserver.stores import End, Swept
 from fleet.jobserver.tally import MS
 from fleet.jobserver.workforce import NEVER, Workforce
 from fleet.protocol import Data
@@ -48,6 +48,7 @@ class Broker(Workforce):
         super().__init__(limits or ServerLimits(), worker_wakeup)
         self.jobs: dict[bytes, Job] = {}  # live jobs by handle
         self.queued_bytes = 0  # workloads of all live jobs
+        self.dead_letter: Swept | None = None  # of the store, as it was lately; None: there is no store
         self._new_handle = new_handle
         self._job_retries = job_retries
         self._deadlines = Agenda()  # running jobs by when their worker's time is over; ns, monotonic

@@ -44,6 +44,7 @@ class Keeper:
         self._answered = answered
         self._broken = broken
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._told_full = False  # that the dead letter is
         self._running: asyncio.Future[None] | None = None  # done when the batch that is with the store is
 
     async def start(self, now: int) -> None:
@@ -89,6 +90,19 @@ class Keeper:
         failpoints.reach("told", requests)
         self._answered()
         failpoints.reach("sent", requests)
+        self._tell_if_full()
+
+    def _tell_if_full(self) -> None:
+        """Say once that dead jobs have to go: the counters say how many."""
+        letter = self._broker.dead_letter
+        if letter and letter.evicted and not self._told_full:
+            self._told_full = True
+            log.warning(
+                "the dead letter is full with %d jobs of %d bytes: from now on its oldest go as new ones come; "
+                "look at it with `fleet dead list`, then retry or purge them",
+                letter.jobs,
+                letter.size,
+            )
 
     def _failed(self, error: FleetError) -> None:
         self._ended()

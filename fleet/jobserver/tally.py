@@ -14,7 +14,7 @@ MS: Final = 1_000_000  # ns
 BOUNDS_S: Final = tuple(
     2**n / 1000 for n in range(20)
 )  # what is below 1 ms, 2 ms, 4 ms, ... nine minutes is told apart
-COUNTERS: Final = ("submitted", "completed", "failed", "retried", "dead", "expired", "cancelled")
+COUNTERS: Final = ("submitted", "completed", "failed", "retried", "dead", "expired", "cancelled", "evicted")
 
 
 class Tally:
@@ -30,6 +30,7 @@ class Tally:
         self.dead = 0  # put into the dead letter
         self.expired = 0
         self.cancelled = 0  # also those that were dropped because nobody waited for them any more
+        self.evicted = 0  # dead ones that had to leave the dead letter for newer ones
         self.waits = [0] * 48  # from when a job could have run until a worker had it; 48: longer than any
         self.runs = [0] * 48  # from then until it ended
 

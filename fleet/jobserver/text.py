@@ -82,13 +82,27 @@ def _priority_status(asker: Wire, words: list[bytes], now: int) -> bytes:
 
 
 def _counters(asker: Wire, words: list[bytes], now: int) -> bytes:
-    """JSON: what became of each function's jobs, and for how many seconds the oldest that could run has waited"""
+    """JSON: what became of each function's jobs, for how many seconds the oldest that could run has waited, and the
+    dead letter"""
     found = {}
     for name, f in sorted(asker.broker.functions.items()):
         oldest_ns = f.oldest_ns(now)
         oldest_s = None if oldest_ns is None else round(oldest_ns / 1e9, 3)
         found[admin.printable(name).decode("utf-8", "replace")] = {"oldest_s": oldest_s, **f.tally.report()}
-    return admin.ok(json.dumps({"bounds_s": BOUNDS_S, "functions": found}))
+    return admin.ok(json.dumps({"bounds_s": BOUNDS_S, "dead_letter": _dead_letter(asker), "functions": found}))
+
+
+def _dead_letter(asker: Wire) -> dict[str, int] | None:
+    """What it has and may have; None: there is no store"""
+    letter, limits = asker.broker.dead_letter, asker.broker.limits
+    if letter is None:
+        return None
+    return {
+        "jobs": letter.jobs,
+        "bytes": letter.size,
+        "jobs_most": limits.dead_jobs,
+        "bytes_most": limits.dead_bytes,
+    }
 
 
 def _workers(asker: Wire, words: list[bytes], now: int) -> bytes:

@@ -16,7 +16,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.job import PRIORITIES, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.retries import Deaths
-from fleet.jobserver.stores import Backlog, End, Entry, Result, Spoiled
+from fleet.jobserver.stores import Backlog, End, Entry, Result, Spoiled, Swept
 from fleet.protocol import Data
 from fleet.settings import FunctionPolicy, ServerLimits
 
@@ -135,7 +135,20 @@ class WindowBroker(Broker):
             self._ask(due, self._claimed)
             late = stores.Expire(wall_s, self._keep_until(None, wall_s), self.limits.window)
             self._ask(late, self._expired)
-        self._ask(stores.Sweep(wall_s, self.limits.results_bytes), ignore)
+        self._sweep(now)
+
+    def _sweep(self, now: int) -> None:
+        limits = self.limits
+        most = limits.results_bytes, limits.dead_jobs, limits.dead_bytes
+        self._ask(stores.Sweep(self._wall_s(now), *most, limits.window), self._swept)
+
+    def _swept(self, swept: Swept, now: int) -> None:
+        """Count the dead jobs that had to go; there may be more of them."""
+        self.dead_letter = swept
+        for name, number in swept.evicted.items():
+            self.functions.named(name).tally.evicted += number
+        if swept.evicted:
+            self._sweep(now)
 
     # -- the window -------------------------------------------------------------------------------------------
 

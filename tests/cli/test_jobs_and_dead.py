@@ -17,8 +17,9 @@ from fleet.settings import Address
 from tests.cli.command import complaint, fleet
 from tests.client.test_blocking import closed_port
 from tests.client.test_kept import keeping, submitted
+from tests.conftest import listening
 from tests.peer import explode, reverse, worker
-from tests.processes import LIMIT_S, Program, until
+from tests.processes import FLEET, LIMIT_S, Program, until
 
 pytestmark = pytest.mark.system
 
@@ -143,6 +144,22 @@ def test_the_dead_are_retried_and_purged(keeper: Address) -> None:
     assert [job["function"] for job in lines(fleet("jobs", "list", "--json", server=keeper).stdout)] == ["f"]
     assert fleet("dead", "purge", "--all", server=keeper).stdout == b"purged 1 job\n"
     assert lines(fleet("dead", "list", "--json", server=keeper).stdout) == []
+
+
+def test_a_full_dead_letter_lets_the_oldest_go_and_says_so(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text("[store]\ndead_jobs = 1\n")
+    words = "server", "--port", "0", "--store", f"sqlite:{tmp_path}/jobs", "--attempts", "2"
+    server = spawn(*FLEET, *words)
+    bury(listening(server), "f", "g", "h")
+    assert server.stop() == 0
+    server = spawn(*FLEET, *words, cwd=tmp_path)
+    address = listening(server)
+    assert "the dead letter is full with 1 jobs of 6 bytes" in server.err.until("dead letter")
+    (found,) = json.loads(fleet("status", "--json", server=address).stdout)["servers"]
+    assert found["dead_letter"] == {"jobs": 1, "bytes": 6, "jobs_most": 1, "bytes_most": 1 << 30}
+    assert sum(function["evicted"] for function in found["functions"]) == 2
+    assert b"the dead letter is full: 2 jobs left it" in fleet("status", server=address).stdout
+    assert len(lines(fleet("dead", "list", "--json", server=address).stdout)) == 1
 
 
 # -- servers ----------------------------------------------------------------------------------------------------

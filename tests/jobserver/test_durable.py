@@ -17,7 +17,7 @@ from fleet.jobserver.job import Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.schedule import Schedule
-from fleet.jobserver.stores import End, Entry, Refused, Result
+from fleet.jobserver.stores import End, Entry, Refused, Result, Swept
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import FunctionPolicy, ServerLimits
@@ -29,12 +29,12 @@ QUICK = Backoff(first_s=1.0, cap_s=1.0)
 class House:
     """A broker, its store, and what was acknowledged."""
 
-    def __init__(self, *, window: int = 1000, **policy: Any) -> None:
+    def __init__(self, *, window: int = 1000, limits: ServerLimits | None = None, **policy: Any) -> None:
         numbers = itertools.count(1)
         self.store: Any = MemoryStore()
         self.broker = DurableBroker(
             lambda: b"H:test:%d" % next(numbers),
-            ServerLimits(window=window),
+            limits or ServerLimits(window=window),
             policies={"": FunctionPolicy(backoff=QUICK, **policy)},
         )
         self.now = 0
@@ -332,6 +332,25 @@ def test_a_failure_is_final_where_nobody_asked_for_retries(house: House) -> None
     house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
     assert (house.look(ack.handle).end, house.look(ack.handle).data) == (End.FAILED, b"ValueError: no")
     assert not house.dead()
+
+
+def test_the_oldest_dead_make_room_for_newer_ones_and_are_counted() -> None:
+    house = House(limits=ServerLimits(window=2, dead_jobs=1), deaths=1)
+    house.wait(0)
+    assert house.broker.dead_letter == Swept(0, 0, {})
+    acks = [house.submit() for _ in range(6)]  # more than one look takes away
+    house.commit()
+    for _ in acks:
+        worker = house.worker()
+        grabbed(house.broker, worker)
+        house.broker.leave(worker, house.now)
+        house.wait(3)
+    house.wait(10)
+    assert [listed.entry.handle for listed in house.dead()] == [acks[-1].handle]
+    assert house.broker.dead_letter == Swept(1, 1, {})
+    tally = house.broker.functions[b"f"].tally
+    assert (tally.dead, tally.evicted) == (6, 5)
+    assert house.look(acks[0].handle).end is End.DEAD
 
 
 def test_a_failing_job_is_tried_again_after_a_pause_and_then_is_dead() -> None:

@@ -266,10 +266,17 @@ class Purge:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Forget results that are kept no longer, and the oldest beyond `result_bytes` in all. Answer: None."""
+    """Forget results that are kept no longer, and the oldest beyond `result_bytes` in all; and the oldest dead jobs
+    beyond `dead_jobs`, or `dead_bytes` of workloads, but no more than `limit` of them.
+
+    Answer: Swept.
+    """
 
     now: int
     result_bytes: int
+    dead_jobs: int
+    dead_bytes: int
+    limit: int
 
 
 Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Again | Amend | Postpone | Cancel | Expire) | (
@@ -293,6 +300,14 @@ class Refused(NamedTuple):
     """The store cannot keep it now; the reason is for the client."""
 
     reason: str
+
+
+class Swept(NamedTuple):
+    """The dead letter as it is now."""
+
+    jobs: int
+    size: int  # bytes of their workloads
+    evicted: dict[bytes, int]  # how many had to leave it for newer ones, by function
 
 
 class Spoiled(NamedTuple):

@@ -5,12 +5,13 @@ are wanted.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from fleet.jobserver import stores
-from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Request, Result, Stored
+from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Request, Result, Stored, Swept
 
 Queue = dict[bytes, None]  # handles, the oldest first
 
@@ -24,6 +25,7 @@ class MemoryStore:
         self._ready: dict[tuple[bytes, int], Queue] = {}  # unclaimed, by function and priority
         self._waiting: Queue = {}  # unclaimed, for their time to come
         self._dead: dict[bytes, tuple[Entry, int]] = {}  # with when they died
+        self._dead_bytes = 0
         self._places: dict[bytes, int] = {}  # of the living and the dead, in the order in which they became so
         self._arrivals = itertools.count(1)
         self._results: dict[bytes, tuple[Result, int]] = {}  # with until when they are kept, the oldest first
@@ -83,6 +85,7 @@ class MemoryStore:
             return False
         if result.end is End.DEAD:
             self._dead[result.handle] = request.entry or entry, result.ended
+            self._dead_bytes += len(entry.workload)
             self._places[result.handle] = next(self._arrivals)
         self._keep_result(result, request.keep_until)
         return True
@@ -165,7 +168,7 @@ class MemoryStore:
         revived = []
         for entry in self._chosen(request.handles, request.function):
             if not (entry.key and (entry.function, entry.key) in self._keys):
-                del self._dead[entry.handle]
+                self._exhumed(entry)
                 alive = replace(entry, failures=0, deaths=0, run_at=0, expires=0)
                 self._keep(alive)
                 self._line_up(alive)
@@ -175,14 +178,27 @@ class MemoryStore:
     def _purge(self, request: stores.Purge) -> int:
         chosen = list(self._chosen(request.handles, request.function))
         for entry in chosen:
-            del self._dead[entry.handle], self._places[entry.handle]
+            self._exhumed(entry)
         return len(chosen)
 
-    def _sweep(self, request: stores.Sweep) -> None:
+    def _exhumed(self, entry: Entry) -> None:
+        """It is in the dead letter no more."""
+        del self._dead[entry.handle], self._places[entry.handle]
+        self._dead_bytes -= len(entry.workload)
+
+    def _sweep(self, request: stores.Sweep) -> Swept:
         for handle, (result, until) in list(self._results.items()):
             if until <= request.now or self._result_bytes > request.result_bytes:
                 del self._results[handle]
                 self._result_bytes -= len(result.data)
+        evicted: Counter[bytes] = Counter()
+        while len(self._dead) > request.dead_jobs or self._dead_bytes > request.dead_bytes:
+            if evicted.total() == request.limit:
+                break
+            oldest, _ = next(iter(self._dead.values()))
+            self._exhumed(oldest)
+            evicted[oldest.function] += 1
+        return Swept(len(self._dead), self._dead_bytes, dict(evicted))
 
     # -- queues -----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.jobserver.stores import StoreBroken, StoreInUse
-from fleet.jobserver.stores.schema import MIGRATIONS
+from fleet.jobserver.stores.schema import MIGRATIONS, WEIGHT
 from fleet.settings import MIB
 
 WAIT_S: Final = 5.0  # for another program that looks into the file to let go of it
@@ -56,6 +56,7 @@ def opened(path: Path, synchronous: str) -> sqlite3.Connection:
             db.execute(f"PRAGMA synchronous = {synchronous}")
             _migrate(db, path)
             _check(db, path)
+            db.executescript(WEIGHT)
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
                 raise StoreInUse(f"the store {path} is in use by another program; stop it, or use --store") from error

@@ -73,3 +73,17 @@ MIGRATIONS: Final = (
     {_EXPIRES};
     """,
 )
+
+# How many jobs the dead letter has, and the bytes of their workloads: in memory, this connection's own, and counted
+# anew at each start, so that no damage to the file ever makes it too many.
+WEIGHT: Final = """
+    PRAGMA temp_store = MEMORY;
+    CREATE TEMP TABLE weight AS
+        SELECT count(*) AS jobs, coalesce(sum(length(workload)), 0) AS bytes FROM dead;
+    CREATE TEMP TRIGGER buried AFTER INSERT ON main.dead BEGIN
+        UPDATE weight SET jobs = jobs + 1, bytes = bytes + coalesce(length(NEW.workload), 0);
+    END;
+    CREATE TEMP TRIGGER exhumed AFTER DELETE ON main.dead BEGIN
+        UPDATE weight SET jobs = jobs - 1, bytes = bytes - coalesce(length(OLD.workload), 0);
+    END;
+"""

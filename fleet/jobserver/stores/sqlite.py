@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,7 @@ from fleet.jobserver.stores import (
     Spoiled,
     StoreBroken,
     Stored,
+    Swept,
     rows,
 )
 from fleet.jobserver.stores.claims import Claims, Queue
@@ -361,12 +363,34 @@ class SqliteStore:
             found += [row for (row,) in chosen]
         return found
 
-    def _sweep(self, request: stores.Sweep) -> None:
+    def _evict(self, request: stores.Sweep) -> Swept:
+        """The oldest dead jobs make room for the newest."""
+        evicted: Counter[bytes] = Counter()
+        jobs, size = self._weight()
+        while (jobs > request.dead_jobs or size > request.dead_bytes) and evicted.total() < request.limit:
+            found = self._one("DELETE FROM dead WHERE id = (SELECT min(id) FROM dead) RETURNING function")
+            if found:
+                evicted[self._names.get(found[0], b"damaged")] += 1
+            jobs, size = self._weight()
+        return Swept(jobs, size, dict(evicted))
+
+    def _weight(self) -> tuple[int, int]:
+        """How many jobs the dead letter has, and the bytes of their workloads; see `opening`."""
+        jobs, size = self._one("SELECT jobs, bytes FROM temp.weight") or (0, 0)
+        return jobs, size
+
+    # -- results ----------------------------------------------------------------------------------------------
+
+    def _sweep(self, request: stores.Sweep) -> Swept:
         self._db.execute("DELETE FROM result WHERE until <= ?", (request.now,))
-        if self._file_bytes() <= request.result_bytes:
-            return
+        if self._file_bytes() > request.result_bytes:
+            self._drop_results(request.result_bytes)
+        return self._evict(request)
+
+    def _drop_results(self, most: int) -> None:
+        """The oldest, until the rest have `most` bytes."""
         (size,) = self._one("SELECT coalesce(sum(length(data)), 0) FROM result") or (0,)
-        while size > request.result_bytes:
+        while size > most:
             oldest = "SELECT handle FROM result ORDER BY ended LIMIT 100"
             gone = self._db.execute(f"DELETE FROM result WHERE handle IN ({oldest}) RETURNING length(data)").fetchall()
             size -= sum(length for (length,) in gone)

@@ -175,10 +175,10 @@ class StoreMachine(RuleBasedStateMachine):
         handles = data.draw(st.none() | some)
         self.ask((stores.Purge if purge else stores.Revive)(handles, function))
 
-    @rule()
-    def sweep(self) -> None:
+    @rule(jobs=st.integers(0, 3), size=st.integers(0, 30), limit=st.integers(1, 2))
+    def sweep(self, jobs: int, size: int, limit: int) -> None:
         self.now += 20
-        self.ask(stores.Sweep(self.now, 1 << 30))
+        self.ask(stores.Sweep(self.now, 1 << 30, jobs, size, limit))
 
     # -- deaths -----------------------------------------------------------------------------------------------
 

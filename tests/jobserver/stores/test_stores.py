@@ -11,7 +11,7 @@ import pytest
 
 from fleet.errors import UsageError
 from fleet.jobserver import stores
-from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Result, Store, Stored
+from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Result, Store, Stored, Swept
 from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.jobserver.stores.sqlite import SqliteStore
@@ -23,6 +23,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     assert opened.recover() == {}
     yield opened
     opened.close()
+
+
+def sweep(
+    now: int = 0, results: int = 10_000, dead_jobs: int = 100, dead_bytes: int = 10_000, limit: int = 100
+) -> stores.Sweep:
+    return stores.Sweep(now, results, dead_jobs, dead_bytes, limit)
 
 
 def entry(number: int, function: bytes = b"f", **how: Any) -> Entry:
@@ -176,6 +182,38 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
     assert ask(store, stores.ListJobs(dead=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("most", "kept"),
+    [
+        ({}, [1, 2, 3, 4]),
+        ({"dead_jobs": 4, "dead_bytes": 24}, [1, 2, 3, 4]),
+        ({"dead_jobs": 3}, [2, 3, 4]),
+        ({"dead_bytes": 23}, [2, 3, 4]),
+        ({"dead_bytes": 11}, [4]),
+        ({"dead_jobs": 0}, []),
+        ({"dead_jobs": 0, "limit": 3}, [4]),
+    ],
+)
+def test_the_oldest_dead_go_where_there_are_too_many(store: Store, most: dict[str, int], kept: list[int]) -> None:
+    for number in (1, 2, 3, 4, 5):
+        job = entry(number, b"g" if number == 1 else b"f")
+        put(store, job, claim=True)
+        ask(store, finish(job, End.DEAD, b"why", keep=300))
+    assert ask(store, stores.Purge((b"H:5",))) == 1
+    went = 4 - len(kept)
+    evicted = {name: count for name, count in ((b"g", min(went, 1)), (b"f", went - 1)) if count > 0}
+    assert ask(store, sweep(**most)) == Swept(len(kept), 6 * len(kept), evicted)
+    assert [each.entry.handle for each in ask(store, stores.ListJobs(dead=True))] == [b"H:%d" % n for n in kept]
+    assert ask(store, stores.Look(b"H:1")).end is End.DEAD  # how it ended is kept as any result
+
+
+def test_a_revived_job_no_longer_weighs_on_the_dead_letter(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    ask(store, finish(entry(1), End.DEAD))
+    ask(store, stores.Revive(None))
+    assert ask(store, sweep()) == Swept(0, 0, {})
+
+
 def test_live_jobs_are_listed_without_their_workloads(store: Store) -> None:
     put(store, entry(1), entry(2, b"g"), entry(3))
     assert [row.entry.handle for row in ask(store, stores.ListJobs())] == [b"H:1", b"H:2", b"H:3"]
@@ -203,7 +241,7 @@ def test_what_is_dead_is_known_as_long_as_it_is_there(store: Store) -> None:
     ask(store, finish(dead, End.DEAD, b"why"))
     result = Result(b"H:1", b"f", b"k", End.DEAD, b"why", 100)
     for now in (0, 10_000):
-        ask(store, stores.Sweep(now, 10_000))
+        ask(store, sweep(now))
         assert ask(store, stores.Look(b"H:1")) == ask(store, stores.LookNamed(b"f", b"k")) == result
     ask(store, stores.Purge((b"H:1",)))
     assert ask(store, stores.Look(b"H:1")) is ask(store, stores.LookNamed(b"f", b"k")) is None
@@ -229,9 +267,9 @@ def test_results_go_when_their_time_is_over_and_the_oldest_when_there_are_too_ma
     for number in range(6):
         put(store, entry(number), claim=True)
         ask(store, finish(entry(number), data=bytes(100), ended=number, keep=1000 - number))
-    ask(store, stores.Sweep(996, 10_000))
+    ask(store, sweep(996))
     assert [ask(store, stores.Look(b"H:%d" % n)) is not None for n in range(6)] == [True] * 4 + [False] * 2
-    ask(store, stores.Sweep(0, 0))
+    ask(store, sweep(results=0))
     assert not any(ask(store, stores.Look(b"H:%d" % n)) for n in range(6))
 
 
@@ -291,6 +329,6 @@ def test_a_job_that_comes_again_keeps_its_result_and_is_there_for_its_next_time(
         assert ask(store, stores.Again(result, 1000, job)) is None
         assert ask(store, stores.ClaimDue(ended, 10)) == []
         assert ask(store, stores.ClaimDue(ended + 59, 10)) == [job]
-    ask(store, stores.Sweep(900, len(b"two")))  # the newest result alone is kept
+    ask(store, sweep(900, len(b"two")))  # the newest result alone is kept
     ask(store, finish(job, End.CANCELLED, b"", keep=0))
     assert ask(store, stores.Look(job.handle)).data == b"two"
