@@ -29,12 +29,12 @@ QUICK = Backoff(first_s=1.0, cap_s=1.0)
 class House:
     """A broker, its store, and what was acknowledged."""
 
-    def __init__(self, *, window: int = 1000, limits: ServerLimits | None = None, **policy: Any) -> None:
+    def __init__(self, *, window: int = 1000, dead_jobs: int = 100, **policy: Any) -> None:
         numbers = itertools.count(1)
         self.store: Any = MemoryStore()
         self.broker = DurableBroker(
             lambda: b"H:test:%d" % next(numbers),
-            limits or ServerLimits(window=window),
+            ServerLimits(window=window, dead_jobs=dead_jobs),
             policies={"": FunctionPolicy(backoff=QUICK, **policy)},
         )
         self.now = 0
@@ -335,7 +335,7 @@ def test_a_failure_is_final_where_nobody_asked_for_retries(house: House) -> None
 
 
 def test_the_oldest_dead_make_room_for_newer_ones_and_are_counted() -> None:
-    house = House(limits=ServerLimits(window=2, dead_jobs=1), deaths=1)
+    house = House(window=2, dead_jobs=1, deaths=1)
     house.wait(0)
     assert house.broker.dead_letter == Swept(0, 0, {})
     acks = [house.submit() for _ in range(6)]  # more than one look takes away
