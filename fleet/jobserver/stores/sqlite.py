@@ -37,6 +37,7 @@ from fleet.jobserver.stores import (
 )
 from fleet.jobserver.stores.claims import Claims, Queue
 from fleet.jobserver.stores.opening import locked, opened
+from fleet.jobserver.stores.results import Results
 from fleet.jobserver.stores.schema import COLUMNS
 from fleet.settings import MIB
 
@@ -68,6 +69,7 @@ class SqliteStore:
             unless_opened.callback(os.close, self._lock)
             self._db = opened(path, synchronous)
             unless_opened.callback(self._db.close)
+            self._results = Results(self._db)
             self._read_functions()
             (last,) = self._one("SELECT coalesce(max(id), 0) FROM job") or (0,)
             self._last_row: int = last
@@ -239,15 +241,11 @@ class SqliteStore:
         self._claims.release(found[0])
         if result.end is End.DEAD and request.entry:
             self._bury(request.entry, result)
-        self._keep_result(result, request.keep_until)
+        self._results.keep(result, request.keep_until)
         return True
 
-    def _keep_result(self, result: Result, until: int) -> None:
-        if until:
-            self._db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?)", (*result, until))
-
     def _again(self, request: stores.Again) -> None:
-        self._keep_result(request.result, request.keep_until)
+        self._results.keep(request.result, request.keep_until)
         self._amend(stores.Postpone(request.entry))
 
     def _bury(self, entry: Entry, result: Result) -> None:
@@ -286,7 +284,7 @@ class SqliteStore:
         found = self._one(f"SELECT {COLUMNS} FROM job WHERE handle = ?", request.handle)
         if found:
             return self._entry(found)
-        return self._result("handle = ?", request.handle) or self._buried("handle = ?", request.handle)
+        return self._results.find("handle = ?", request.handle) or self._buried("handle = ?", request.handle)
 
     def _look_named(self, request: stores.LookNamed) -> Entry | Result | None:
         condition, number = "function = ? AND key = ?", self._functions.get(request.function, -1)
@@ -294,7 +292,7 @@ class SqliteStore:
         if found:
             return self._entry(found)
         newest = f"{condition} AND key <> x'' ORDER BY ended DESC"
-        result = self._result(newest, request.function, request.key)
+        result = self._results.find(newest, request.function, request.key)
         return result or self._buried(condition, number, request.key)
 
     def _buried(self, condition: str, *values: Any) -> Result | None:
@@ -310,13 +308,7 @@ class SqliteStore:
 
     def _look_unique(self, request: stores.LookUnique) -> Result | None:
         condition = "function = ? AND key = ? AND key <> x'' AND end = 'completed' AND ended >= ? ORDER BY ended DESC"
-        return self._result(condition, request.function, request.key, request.since)
-
-    def _result(self, condition: str, *values: Any) -> Result | None:
-        row = self._one(
-            f"SELECT handle, function, key, end, data, ended FROM result WHERE {condition} LIMIT 1", *values
-        )
-        return Result(row[0], row[1], row[2], End(row[3]), row[4], row[5]) if row else None
+        return self._results.find(condition, request.function, request.key, request.since)
 
     def _list(self, request: stores.ListJobs) -> list[Listed]:
         table = "dead" if request.dead else "job"
@@ -379,26 +371,9 @@ class SqliteStore:
         jobs, size = self._one("SELECT jobs, bytes FROM temp.weight") or (0, 0)
         return jobs, size
 
-    # -- results ----------------------------------------------------------------------------------------------
-
     def _sweep(self, request: stores.Sweep) -> Swept:
-        self._db.execute("DELETE FROM result WHERE until <= ?", (request.now,))
-        if self._file_bytes() > request.result_bytes:
-            self._drop_results(request.result_bytes)
+        self._results.sweep(request.now, request.result_bytes)
         return self._evict(request)
-
-    def _drop_results(self, most: int) -> None:
-        """The oldest, until the rest have `most` bytes."""
-        (size,) = self._one("SELECT coalesce(sum(length(data)), 0) FROM result") or (0,)
-        while size > most:
-            oldest = "SELECT handle FROM result ORDER BY ended LIMIT 100"
-            gone = self._db.execute(f"DELETE FROM result WHERE handle IN ({oldest}) RETURNING length(data)").fetchall()
-            size -= sum(length for (length,) in gone)
-
-    def _file_bytes(self) -> int:
-        """At least what all results take together, and known at once."""
-        (pages,), (page_bytes,) = self._one("PRAGMA page_count") or (0,), self._one("PRAGMA page_size") or (0,)
-        return int(pages * page_bytes)
 
     # -- rows -------------------------------------------------------------------------------------------------
 
