@@ -48,6 +48,7 @@ class Core:
         session.feed(data, now)
         if now >= self.broker.due:
             self.broker.tick(now, time.time())
+        self.broker.wake(now)
         answer = b""
         while self.hub.dirty:
             peer, _ = self.hub.dirty.popitem()

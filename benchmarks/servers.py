@@ -89,12 +89,13 @@ def gearmand_keeping(file: Path) -> AbstractContextManager[Server]:
 
 # What `make compiled` made: our server as it is in the checkout, with its core compiled.
 COMPILED_AT: Final = ROOT / "build" / "compiled"
+WITH_COMPILED: Final = ("env", "PYTHONSAFEPATH=1", f"PYTHONPATH={COMPILED_AT}")  # safe: not what is in this directory
 
 OURS, COMPILED = "fleet server", "fleet server, compiled"
 GEARMAND, SPARING, FLOOR = "gearmand -t 4", "gearmand -t 4 -w 1", "floor in C"
 SERVERS: Final[dict[str, Callable[[], AbstractContextManager[Server]]]] = {
     OURS: lambda: announced(*FLEET, "server", "--port", "0"),
-    COMPILED: lambda: announced("env", f"PYTHONPATH={COMPILED_AT}", *FLEET, "server", "--port", "0"),
+    COMPILED: lambda: announced(*WITH_COMPILED, *FLEET, "server", "--port", "0"),
     GEARMAND: lambda: gearmand("-t", "4"),
     SPARING: lambda: gearmand("-t", "4", "-w", "1"),  # wakes one worker per job, not all that sleep
     FLOOR: lambda: announced(built("floor")),

@@ -104,6 +104,7 @@ class ServerLimits(StoreLimits):
     receiving_bytes: int = 1024 * MIB  # announced by large packets that are on their way in, together
     jobs_per_worker: int = 64  # grabbed and unfinished on one connection
     connections: int = 20_000  # and never so many that descriptors run out
+    linger_s: float = 0.001  # a worker that has just ended a job waits so long for the next before it hears NO_JOB
     wake_s: float = 1.0  # a woken worker has this long to grab before another is woken
 
     unsent_bytes: int = 256 * MIB  # for one peer that does not read; it is cut beyond

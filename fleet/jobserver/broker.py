@@ -64,6 +64,7 @@ class Broker(Workforce):
     def leave(self, peer: Peer, now: int) -> None:
         """The connection is gone: its jobs go back to their queues, and what only it waited for is dropped."""
         self.peers.pop(peer, None)
+        self._lingering.pop(peer, None)
         self.reset_abilities(peer, now)
         for job in list(peer.holding.values()):
             self._orphaned(job, now)
@@ -84,7 +85,7 @@ class Broker(Workforce):
             del self._woken[peer]
         job = self._take(peer, now)
         if woken_for and (job is None or job.function is not woken_for):
-            self._wake(woken_for, now)  # it was to do another job than it took: that one still needs somebody
+            self._call(woken_for)  # it was to do another job than it took: that one still needs somebody
         return job
 
     def _take(self, peer: Peer, now: int) -> Job | None:
@@ -242,6 +243,7 @@ class Broker(Workforce):
         if job is None:
             return handle in peer.released
         if kind in ENDS:
+            peer.done = True
             self._end(job, ENDS[kind], now)
         self._tell(job, kind, data)
         return True
@@ -277,7 +279,7 @@ class Broker(Workforce):
         function.queues[job.priority].append(job)
         function.queued += 1
         self._ready[job.priority][function] = None
-        self._wake(function, now)
+        self._call(function)
 
     def _release(self, job: Job) -> None:
         """Take a running job away from its worker."""
@@ -389,8 +391,11 @@ class Broker(Workforce):
 
         None: there is none.
         """
+        self.wake(now)
+        while self._lingering and (peer := next(iter(self._lingering))).lingers_since + self._linger_ns <= now:
+            self.settle(peer, now)
         while self._woken and (peer := next(iter(self._woken))).woken_at + self._wake_ns <= now:
-            self._came(peer, now)  # it did not
+            self._came(peer)  # it did not
         for job in self._deadlines.due(now):
             self._put_back(job, now)
         for job in self._later.due(int(wall_s)):
@@ -400,6 +405,7 @@ class Broker(Workforce):
                 continue
             job.function.waiting -= 1
             self._enqueue(job, now)
+        self.wake(now)
         self.due = self._next_due(now)
         return max(0, self.due - now) if self.due < NEVER else None
 
@@ -407,6 +413,8 @@ class Broker(Workforce):
         due = now + WALL_NS if self._later else NEVER
         if self._woken:
             due = min(due, next(iter(self._woken)).woken_at + self._wake_ns)
+        if self._lingering:
+            due = min(due, next(iter(self._lingering)).lingers_since + self._linger_ns)
         if (deadline := self._deadlines.next()) is not None:
             due = min(due, deadline)
         return due

@@ -171,7 +171,7 @@ class Function:
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Peer:
-    """What the broker knows of a connection. The session that speaks its protocol fills in the three methods.
+    """What the broker knows of a connection. The session that speaks its protocol fills in the methods.
 
     A peer may be client and worker at once.
     """
@@ -180,9 +180,12 @@ class Peer:
         "admin",
         "asleep",
         "client_id",
+        "done",
         "functions",
         "holding",
         "label",
+        "lingering",
+        "lingers_since",
         "listening",
         "released",
         "unlisted",
@@ -202,6 +205,13 @@ class Peer:
         self.unlisted: dict[Function, None] = {}  # of what it can do, where it does not stand among the sleepers
         self.woken_for: Function | None = None  # a NOOP was sent for this function and no GRAB has come yet
         self.woken_at = 0  # ns, monotonic
+        self.done = False  # it has ended a job since it last grabbed in vain
+        self.lingering = False  # it waits for the answer to a grab
+        self.lingers_since = 0  # ns, monotonic
+
+    def granted(self, job: Job | None) -> None:
+        """The late answer to its grab."""
+        raise NotImplementedError
 
     def wake(self) -> None:
         """There is work: tell the sleeping worker."""

@@ -169,6 +169,8 @@ class JobServer:
         broker = self.broker
         if broker.due <= now:
             broker.tick(now, time.time())
+        elif broker.calling:
+            broker.wake(now)
         if self._keeper:
             self._keeper.carry_out()
         self._flush()

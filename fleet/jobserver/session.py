@@ -29,6 +29,7 @@ NO_JOB = encode(RES, packets.NO_JOB)
 NOOP = encode(RES, packets.NOOP)
 
 Handler = Callable[["Session", tuple[Data, ...], int], None]
+Assign = Callable[["Session", Job], None]
 
 
 class _Over(Exception):
@@ -38,7 +39,7 @@ class _Over(Exception):
 class Session(Wire):
     """The server's end of one Gearman connection. The arguments are those of `Wire`."""
 
-    __slots__ = ("decoder", "exceptions", "pool", "receiving")
+    __slots__ = ("assign", "decoder", "exceptions", "pool", "receiving")
 
     def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
         super().__init__(hub, label, admin)
@@ -48,6 +49,7 @@ class Session(Wire):
         )
         self.receiving = 0  # bytes of the large packet that is on its way in
         self.exceptions = hub.exceptions  # this client gets WORK_EXCEPTION packets
+        self.assign: Assign = _assign  # how it grabbed last, if that was not answered yet
         self.pool = False  # this worker is one of ours, and understands what no other does
 
     # -- what the shell calls ---------------------------------------------------------------------------------
@@ -80,6 +82,8 @@ class Session(Wire):
             for kind, args in arrived:
                 if self.receiving:
                     self._received()
+                if self.lingering:  # answers keep the order of the requests
+                    self.broker.settle(self, now)
                 try:
                     HANDLERS[kind](self, args, now)
                 except Refusal as refusal:
@@ -134,6 +138,12 @@ class Session(Wire):
             self.send(packets.ERROR, handle.code, handle.text)
         else:
             self.send(packets.JOB_CREATED, handle)
+
+    def granted(self, job: Job | None) -> None:
+        if job:
+            self.assign(self, job)
+        else:
+            self.send_ready(NO_JOB)
 
     def wake(self) -> None:
         self.send_ready(NOOP)
@@ -221,30 +231,33 @@ def _pre_sleep(session: Session, args: tuple[Data, ...], now: int) -> None:
     session.broker.sleep(session, now)
 
 
-def _grab_job(session: Session, args: tuple[Data, ...], now: int) -> None:
-    if job := session.broker.grab(session, now):
-        session.send_data(packets.JOB_ASSIGN, job.handle, job.function.name, data=job.workload)
-    else:
-        session.send_ready(NO_JOB)
+def _grab(assign: Assign) -> Handler:
+    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+        if job := session.broker.grab(session, now):
+            assign(session, job)
+        elif session.broker.linger(session, now):
+            session.assign = assign
+        else:
+            session.send_ready(NO_JOB)
+
+    return handler
 
 
-def _grab_job_uniq(session: Session, args: tuple[Data, ...], now: int) -> None:
-    if job := session.broker.grab(session, now):
-        session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
-    else:
-        session.send_ready(NO_JOB)
+def _assign(session: Session, job: Job) -> None:
+    session.send_data(packets.JOB_ASSIGN, job.handle, job.function.name, data=job.workload)
 
 
-def _grab_job_all(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _assign_uniq(session: Session, job: Job) -> None:
+    session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
+
+
+def _assign_all(session: Session, job: Job) -> None:
     """A job without a reducer goes out as JOB_ASSIGN_UNIQ: libgearman expects no other."""
-    job = session.broker.grab(session, now)
-    if job and job.reducer:
+    if job.reducer:
         names = job.handle, job.function.name, job.unique, job.reducer
         session.send_data(packets.JOB_ASSIGN_ALL, *names, data=job.workload)
-    elif job:
-        session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
     else:
-        session.send_ready(NO_JOB)
+        _assign_uniq(session, job)
 
 
 def _work(kind: int, not_found: bytes) -> Handler:
@@ -365,9 +378,9 @@ HANDLERS: dict[int, Handler] = {
     packets.RESET_ABILITIES: _reset_abilities,
     packets.SET_CLIENT_ID: _set_client_id,
     packets.PRE_SLEEP: _pre_sleep,
-    packets.GRAB_JOB: _grab_job,
-    packets.GRAB_JOB_UNIQ: _grab_job_uniq,
-    packets.GRAB_JOB_ALL: _grab_job_all,
+    packets.GRAB_JOB: _grab(_assign),
+    packets.GRAB_JOB_UNIQ: _grab(_assign_uniq),
+    packets.GRAB_JOB_ALL: _grab(_assign_all),
     packets.ALL_YOURS: _ignore,
     packets.SUBMIT_JOB: _submit(NORMAL, background=False),
     packets.SUBMIT_JOB_BG: _submit(NORMAL, background=True),

@@ -1,7 +1,8 @@
 """Who can do what, whose turn it is, who sleeps and who is woken: the workers' side of the queue.
 
-Rule: one question, one answer: what a grab would take is what wakes a sleeper and what PRE_SLEEP is answered with
-(`_next_function`).
+Rule 1: one question, one answer: what a grab would take is what wakes a sleeper and what PRE_SLEEP is answered with
+(`_next_function`). Rule 2: sleepers are woken last (`wake`), once everything that has arrived was dealt with: a job
+that a busy worker grabbed meanwhile needs nobody else.
 
 The order is gearmand 2.0's: priority first, over all functions of the worker; then the function that was served
 longest ago; then first in, first out.
@@ -12,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.jobserver.functions import Functions
-from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Peer
+from fleet.jobserver.job import NORMAL, PRIORITIES, Function, Job, Peer
 from fleet.jobserver.refusal import Refusal
 from fleet.settings import ServerLimits
 
@@ -27,10 +28,13 @@ class Workforce:
         self.functions = Functions(limits)
         self.peers: dict[Peer, None] = {}
         self.due = NEVER  # before then, in ns, `Broker.tick` has nothing to do
+        self.calling: dict[Function, None] = {}  # functions on which `wake` has to look
         self._worker_wakeup = worker_wakeup
         self._wake_ns = round(limits.wake_s * 1e9)
+        self._linger_ns = round(limits.linger_s * 1e9)
         self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
         self._turn = 0
+        self._lingering: dict[Peer, None] = {}  # whose grab is answered a moment later, the longest ago first
         self._woken: dict[Peer, None] = {}  # who was sent a NOOP and has not come, the longest ago first
 
     def join(self, peer: Peer) -> None:
@@ -46,7 +50,7 @@ class Workforce:
         function.workers[peer] = timeout_ns
         if peer.asleep:
             self._list(peer)
-            self._wake(function, now)
+            self._call(function)
 
     def cant_do(self, peer: Peer, name: bytes, now: int) -> None:
         """No new jobs of function `name`; a running one stays the worker's, unlike in gearmand."""
@@ -64,7 +68,7 @@ class Workforce:
         function.sleepers.pop(peer, None)
         peer.unlisted.pop(function, None)
         if peer.woken_for is function:
-            self._came(peer, now)
+            self._came(peer)
 
     def _next_function(self, peer: Peer) -> tuple[Function | None, int]:
         """The function whose job this worker would get now, and that job's priority."""
@@ -85,7 +89,7 @@ class Workforce:
     def sleep(self, peer: Peer, now: int) -> None:
         """PRE_SLEEP: the worker waits for a NOOP, which comes at once if there is a job for it."""
         if peer.woken_for:
-            self._came(peer, now)
+            self._came(peer)
         if self._next_function(peer)[0] and len(peer.holding) < self.limits.jobs_per_worker:
             peer.wake()
             return
@@ -98,26 +102,73 @@ class Workforce:
             function.sleepers[peer] = None
         peer.unlisted.clear()
 
-    def _wake(self, function: Function, now: int) -> None:
-        """Wake as many sleepers as there are jobs that nobody was woken for yet."""
-        while function.sleepers and function.queued * self._worker_wakeup > function.woken:
-            peer, _ = function.sleepers.popitem(last=False)
-            peer.unlisted[function] = None
-            if not peer.asleep:
-                continue
-            peer.asleep = False
-            peer.woken_for, peer.woken_at = function, now
-            function.woken += 1
-            self._woken[peer] = None
-            if now + self._wake_ns < self.due:
-                self.due = now + self._wake_ns
-            peer.wake()
+    # -- whose grab found nothing -----------------------------------------------------------------------------
 
-    def _came(self, peer: Peer, now: int) -> None:
+    def grab(self, peer: Peer, now: int) -> Job | None:
+        raise NotImplementedError  # the broker's
+
+    def linger(self, peer: Peer, now: int) -> bool:
+        """Whether a grab that found nothing is answered a moment later, by `Peer.granted`.
+
+        It is if the worker has just ended a job: whoever waited for that sends the next one at once. Answered
+        NO_JOB, the worker would go to sleep, be woken, and grab again: two more packets each way.
+        """
+        if not peer.done or not self._linger_ns or len(peer.holding) >= self.limits.jobs_per_worker:
+            return False
+        peer.done = False
+        peer.lingering, peer.lingers_since = True, now
+        self._lingering[peer] = None
+        if now + self._linger_ns < self.due:
+            self.due = now + self._linger_ns
+        return True
+
+    def settle(self, peer: Peer, now: int) -> None:
+        """Answer a grab that lingers."""
+        peer.lingering = False
+        del self._lingering[peer]
+        peer.granted(self.grab(peer, now))
+
+    def _grant(self, function: Function, now: int) -> None:
+        """Give the function's jobs to those who linger."""
+        for peer in list(self._lingering):
+            if not function.queued:
+                return
+            if function in peer.functions:
+                self.settle(peer, now)
+
+    # -- who is woken -----------------------------------------------------------------------------------------
+
+    def _call(self, function: Function) -> None:
+        """It has a job more, or a sleeper more, or somebody less who comes: see whom to `wake`."""
+        if function.sleepers or self._lingering:
+            self.calling[function] = None
+
+    def wake(self, now: int) -> None:
+        """Wake as many sleepers as there are jobs that nobody was woken for yet."""
+        while self.calling:
+            function, _ = self.calling.popitem()
+            if self._lingering:
+                self._grant(function, now)
+            while function.sleepers and function.queued * self._worker_wakeup > function.woken:
+                peer, _ = function.sleepers.popitem(last=False)
+                peer.unlisted[function] = None
+                if peer.asleep:
+                    self._rouse(peer, function, now)
+
+    def _rouse(self, peer: Peer, function: Function, now: int) -> None:
+        peer.asleep = False
+        peer.woken_for, peer.woken_at = function, now
+        function.woken += 1
+        self._woken[peer] = None
+        if now + self._wake_ns < self.due:
+            self.due = now + self._wake_ns
+        peer.wake()
+
+    def _came(self, peer: Peer) -> None:
         """A woken worker turned to something else, or never came: somebody else is woken in its place."""
         function = peer.woken_for
         assert function is not None
         peer.woken_for = None
         del self._woken[peer]
         function.woken -= 1
-        self._wake(function, now)
+        self._call(function)

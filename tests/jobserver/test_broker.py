@@ -18,6 +18,7 @@ from fleet.protocol import Data
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
 from fleet.settings import ServerLimits
 
+MS = 1_000_000
 SECOND = 1_000_000_000
 FINAL = (WORK_COMPLETE, WORK_FAIL, WORK_EXCEPTION)
 
@@ -28,11 +29,15 @@ class Recorder(Peer):
     def __init__(self, broker: Broker) -> None:
         super().__init__()
         self.noops = 0
+        self.grants: list[Job | None] = []
         self.heard: list[tuple[Any, ...]] = []
         broker.join(self)
 
     def wake(self) -> None:
         self.noops += 1
+
+    def granted(self, job: Job | None) -> None:
+        self.grants.append(job)
 
     def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
         self.heard.append(("status", job.handle, numerator, denominator))
@@ -101,13 +106,18 @@ def test_registering_twice_is_as_registering_once(broker: Broker) -> None:
 # -- waking ---------------------------------------------------------------------------------------------------
 
 
+def submit_and_wake(broker: Broker, name: bytes = b"f") -> None:
+    broker.submit(peer(broker), name, b"", b"", 0, background=True)
+    broker.wake(0)
+
+
 def test_a_submit_wakes_one_sleeper_not_all(broker: Broker) -> None:
     workers = [peer(broker, b"f") for _ in range(5)]
     for worker in workers:
         broker.sleep(worker, 0)
-    broker.submit(peer(broker), b"f", b"", b"", 0)
+    submit_and_wake(broker)
     assert [w.noops for w in workers] == [1, 0, 0, 0, 0]
-    broker.submit(peer(broker), b"f", b"", b"", 0)
+    submit_and_wake(broker)
     assert [w.noops for w in workers] == [1, 1, 0, 0, 0]
 
 
@@ -123,7 +133,7 @@ def test_a_woken_worker_that_does_not_come_is_replaced(broker: Broker) -> None:
     stuck, other = peer(broker, b"f"), peer(broker, b"f")
     broker.sleep(stuck, 0)
     broker.sleep(other, 0)
-    broker.submit(peer(broker), b"f", b"", b"", 0)
+    submit_and_wake(broker)
     assert (stuck.noops, other.noops) == (1, 0)
     assert broker.tick(0) == SECOND
     assert broker.tick(SECOND) is not None
@@ -134,8 +144,9 @@ def test_a_woken_worker_that_disconnects_is_replaced_at_once(broker: Broker) -> 
     gone, other = peer(broker, b"f"), peer(broker, b"f")
     broker.sleep(gone, 0)
     broker.sleep(other, 0)
-    broker.submit(peer(broker), b"f", b"", b"", 0)
+    submit_and_wake(broker)
     broker.leave(gone, 0)
+    broker.wake(0)
     assert other.noops == 1
 
 
@@ -143,11 +154,11 @@ def test_a_worker_woken_for_one_function_that_takes_another_leaves_none_stranded
     both, only_f, only_g = peer(broker, b"f", b"g"), peer(broker, b"f"), peer(broker, b"g")
     for worker in (both, only_f, only_g):
         broker.sleep(worker, 0)
-    client = peer(broker)
-    broker.submit(client, b"g", b"", b"", 0)  # wakes `both`
-    broker.submit(client, b"f", b"", b"", 0)  # wakes `only_f`
+    submit_and_wake(broker, b"g")  # wakes `both`
+    submit_and_wake(broker, b"f")  # wakes `only_f`
     broker.functions[b"g"].turn = 99  # so that `both` takes f's job
     assert grabbed(broker, both).function.name == b"f"
+    broker.wake(0)
     assert only_g.noops == 1
 
 
@@ -156,6 +167,7 @@ def test_registering_while_asleep_wakes_for_a_waiting_job(broker: Broker) -> Non
     broker.sleep(worker, 0)
     broker.submit(peer(broker), b"f", b"", b"", 0)
     broker.can_do(worker, b"f", 0)
+    broker.wake(0)
     assert worker.noops == 1
 
 
@@ -164,8 +176,76 @@ def test_more_workers_than_jobs_are_woken_where_that_is_asked_for() -> None:
     workers = [peer(broker, b"f") for _ in range(5)]
     for worker in workers:
         broker.sleep(worker, 0)
-    broker.submit(peer(broker), b"f", b"", b"", 0)
+    submit_and_wake(broker)
     assert [w.noops for w in workers] == [1, 1, 0, 0, 0]
+
+
+def test_a_job_that_was_grabbed_before_anybody_was_woken_wakes_nobody(broker: Broker) -> None:
+    sleeper, busy = peer(broker, b"f"), peer(broker, b"f")
+    broker.sleep(sleeper, 0)
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    grabbed(broker, busy)
+    broker.wake(0)
+    assert sleeper.noops == 0
+
+
+# -- lingering ------------------------------------------------------------------------------------------------
+
+
+def lingering(broker: Broker, *names: bytes) -> Recorder:
+    """A worker that has ended a job and grabbed in vain."""
+    worker = peer(broker, *names)
+    broker.submit(peer(broker), names[0], b"", b"", 0)
+    broker.work(worker, WORK_COMPLETE, grabbed(broker, worker).handle, b"", 0)
+    assert broker.grab(worker, 0) is None
+    assert broker.linger(worker, 0)
+    return worker
+
+
+def test_a_worker_that_has_ended_a_job_gets_the_next_one_without_going_to_sleep(broker: Broker) -> None:
+    sleeper, worker = peer(broker, b"f"), lingering(broker, b"f", b"g")
+    broker.sleep(sleeper, 0)
+    job = broker.submit(peer(broker), b"f", b"", b"", 0)
+    broker.wake(0)
+    assert worker.grants == [job]
+    assert job.worker is worker
+    assert sleeper.noops == 0
+
+
+def test_a_grab_lingers_for_a_millisecond_and_only_once_after_a_job(broker: Broker) -> None:
+    worker = lingering(broker, b"f")
+    broker.tick(MS - 1)
+    assert worker.grants == []
+    broker.tick(MS)
+    assert worker.grants == [None]
+    assert broker.grab(worker, MS) is None
+    assert not broker.linger(worker, MS)
+
+
+def test_a_grab_does_not_linger_where_that_is_switched_off() -> None:
+    broker = make_broker(linger_s=0)
+    worker = peer(broker, b"f")
+    broker.submit(peer(broker), b"f", b"", b"", 0)
+    broker.work(worker, WORK_COMPLETE, grabbed(broker, worker).handle, b"", 0)
+    assert broker.grab(worker, 0) is None
+    assert not broker.linger(worker, 0)
+
+
+def test_a_job_that_who_lingers_cannot_do_wakes_somebody_else(broker: Broker) -> None:
+    worker, other = lingering(broker, b"f"), peer(broker, b"g")
+    broker.sleep(other, 0)
+    submit_and_wake(broker, b"g")
+    assert worker.grants == []
+    assert other.noops == 1
+
+
+def test_nobody_lingers_after_having_left(broker: Broker) -> None:
+    worker = lingering(broker, b"f")
+    broker.leave(worker, 0)
+    submit_and_wake(broker)
+    broker.tick(MS)
+    assert worker.grants == []
+    assert broker.functions[b"f"].queued == 1
 
 
 # -- coalescing and who waits ---------------------------------------------------------------------------------
@@ -549,10 +629,12 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(peer=peers, name=NAMES, timeout_s=st.sampled_from([0, 0, 2]))
     def can_do(self, peer: Recorder, name: bytes, timeout_s: int) -> None:
+        self.hear(peer)
         self.broker.can_do(peer, name, self.now, timeout_s * SECOND)
 
     @rule(peer=peers, name=NAMES)
     def cant_do(self, peer: Recorder, name: bytes) -> None:
+        self.hear(peer)
         self.broker.cant_do(peer, name, self.now)
 
     @rule(peer=peers, name=NAMES, unique=UNIQUES, priority=st.sampled_from([HIGH, NORMAL, LOW]), bg=st.booleans())
@@ -585,11 +667,20 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(peer=peers)
     def grab(self, peer: Recorder) -> None:
+        self.hear(peer)
         could = any(f.queued for f in peer.functions) and len(peer.holding) < 3
         assert (self.broker.grab(peer, self.now) is not None) == could
+        if not could:
+            self.broker.linger(peer, self.now)
+
+    def hear(self, peer: Recorder) -> None:
+        """A packet of a worker comes: what it asked for before is answered first."""
+        if peer.lingering:
+            self.broker.settle(peer, self.now)
 
     @rule(peer=peers, data=st.data())
     def resume(self, peer: Recorder, data: st.DataObject) -> None:
+        self.hear(peer)
         if self.broker.jobs:
             handle = data.draw(st.sampled_from(sorted(self.broker.jobs)))
             resumed = self.broker.resume(peer, handle, self.now)
@@ -597,10 +688,12 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(peer=peers)
     def sleep(self, peer: Recorder) -> None:
+        self.hear(peer)
         self.broker.sleep(peer, self.now)
 
     @rule(peer=peers, kind=st.sampled_from([WORK_DATA, *FINAL]), data=st.data())
     def work(self, peer: Recorder, kind: int, data: st.DataObject) -> None:
+        self.hear(peer)
         if peer.holding:
             handle = data.draw(st.sampled_from(sorted(peer.holding)))
             assert self.broker.work(peer, kind, handle, b"data", self.now)
@@ -614,7 +707,7 @@ class BrokerMachine(RuleBasedStateMachine):
             assert self.broker.cancel(handle, self.now)
             self.ended.add(handle)
 
-    @rule(seconds=st.sampled_from([0.1, 0.6, 1.0, 2.5, 60.0]))
+    @rule(seconds=st.sampled_from([0.0005, 0.1, 0.6, 1.0, 2.5, 60.0]))
     def wait(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
         due = self.broker.tick(self.now, self.wall())
@@ -635,7 +728,17 @@ class BrokerMachine(RuleBasedStateMachine):
         assert self.broker.queued_bytes == sum(len(job.workload) for job in self.broker.jobs.values())
 
     @invariant()
+    def nobody_lingers_for_long_or_beside_a_job_it_could_do(self) -> None:
+        self.broker.wake(self.now)
+        self.broker.tick(self.now, self.wall())
+        for peer in (peer for peer in self.broker.peers if peer.lingering):
+            assert self.now < peer.lingers_since + MS
+            assert not any(function.queued for function in peer.functions)
+        assert [peer.lingering for peer in self.broker.peers].count(True) == len(self.broker._lingering)
+
+    @invariant()
     def nobody_sleeps_beside_a_job_that_no_one_was_woken_for(self) -> None:
+        self.broker.wake(self.now)
         for function in self.broker.functions.values():
             assert function.woken == sum(peer.woken_for is function for peer in self.broker.peers)
             idle = [p for p in function.sleepers if p.asleep and len(p.holding) < 3]

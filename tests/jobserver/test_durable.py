@@ -48,6 +48,7 @@ class House:
             answers = self.store.carry_out([request for request, _ in batch])
             for (_, then), answer in zip(batch, answers, strict=True):
                 then(answer, self.now)
+        self.broker.wake(self.now)
 
     def submit(self, unique: bytes = b"", workload: bytes = b"w", name: bytes = b"f", **how: Any) -> Ack:
         how.setdefault("background", True)

@@ -126,10 +126,13 @@ def test_sigusr1_lets_the_jobs_end_and_takes_no_new_connection(spawn: Callable[.
 
 
 def refused(address: Address) -> bool:
+    """A connection that is under way while the listener closes is tried again by the kernel after a second."""
     try:
-        socket.create_connection((address.host, address.port), 1).close()
+        socket.create_connection((address.host, address.port), 5).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        pass
     return False
 
 

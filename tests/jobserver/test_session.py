@@ -59,11 +59,13 @@ class End:
     """A session and what a peer at its other end reads."""
 
     def __init__(self, broker: Broker, *, exceptions: bool = False) -> None:
+        self.broker = broker
         self.session = Session(Hub(broker, exceptions=exceptions))
         self.decoder = Decoder(RES, body_bytes=1 << 30)
 
     def send(self, kind: int, *args: bytes) -> list[tuple[Any, ...]]:
         self.session.feed(encode(REQ, kind, *args), 0)
+        self.broker.wake(0)
         return self.read()
 
     def raw(self, data: bytes) -> bytes:
