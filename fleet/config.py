@@ -22,13 +22,14 @@ from fleet.errors import FleetError, UsageError
 from fleet.images import Spec
 from fleet.images.options import did_you_mean
 from fleet.images.sniff import FORMATS
-from fleet.settings import Containment, FunctionPolicy, PoolLimits, ServerLimits, StoreLimits, parse_servers
+from fleet.settings import Containment, FunctionPolicy, PoolLimits, ServerLimits, StoreLimits, parse_servers, span_s
 
 if TYPE_CHECKING:
     from fleet.images import Limits
 
 SYSTEM: Final = Path("/etc/fleet/fleet.toml")
 EVERY: Final = "*"  # of the functions: all that have no settings of their own
+SPANS: Final = ("cache", "keep")  # of a function: settings in seconds that may be told as a span, without `_s`
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a preset or a watermark
 
 
@@ -207,7 +208,11 @@ def _functions(path: Path, key: str, value: Any) -> dict[str, dict[str, Any]]:
     found = {}
     for name, table in _table(path, key, value).items():
         where = f"{key}.{name}"
-        _check_fields(path, where, _table(path, where, table), (FunctionPolicy,))
+        try:
+            table = in_seconds(_table(path, where, table))
+        except UsageError as error:
+            raise UsageError(f"{path}: {where}: {error}") from error
+        _check_fields(path, where, table, (FunctionPolicy,))
         found[name] = {each: tuple(item) if isinstance(item, list) else item for each, item in table.items()}
     return found
 
@@ -215,6 +220,13 @@ def _functions(path: Path, key: str, value: Any) -> dict[str, dict[str, Any]]:
 def _store(path: Path, key: str, value: Any) -> dict[str, int]:
     _check_fields(path, key, _table(path, key, value), (StoreLimits,))
     return dict(value)
+
+
+def in_seconds(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A function's settings, with `cache = "1h"` as the `cache_s = 3600` that it stands for. Raises UsageError."""
+    spans = {name for name in SPANS if isinstance(table.get(name), str)}
+    plain = {name: item for name, item in table.items() if name not in spans}
+    return plain | {f"{name}_s": span_s(table[name]) for name in spans}
 
 
 def _check_fields(

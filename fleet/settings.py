@@ -7,9 +7,10 @@ their default: the commands build these values and hand them down.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from fleet.backoff import Backoff
 from fleet.errors import HOPELESS, UsageError
@@ -17,6 +18,22 @@ from fleet.errors import HOPELESS, UsageError
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4730  # Gearman's port, registered with IANA
 MIB = 1024 * 1024
+UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def span_s(text: str) -> int:
+    """Seconds, from a number and perhaps a unit.
+
+    >>> span_s("90"), span_s("5m"), span_s("2h"), span_s("7d")
+    (90, 300, 7200, 604800)
+
+    Raises:
+        UsageError: it is no span.
+    """
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} is no span of time; write 90, 5m, 2h or 7d")
+    return int(found[1]) * UNITS_S[found[2]]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -52,6 +52,9 @@ def _settings() -> Iterator[Setting]:
     usual |= _defaults(("store",), StoreLimits)
     for key, value in usual.items():
         yield files.pop(key, Setting(key, value, "default"))
+    for key, found in files.items():
+        if key[0] == "functions":
+            files[key] = found._replace(value=settings.in_seconds(found.value))
     every = files.pop(("functions", settings.EVERY), None)
     for key, value in _defaults(("functions", settings.EVERY), FunctionPolicy).items():
         if every and key[-1] in every.value:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fleet.config import EVERY
 from fleet.errors import UsageError
-from fleet.settings import FunctionPolicy
+from fleet.settings import FunctionPolicy, span_s
 
 
 def default_store(port: int) -> str:
@@ -31,16 +31,18 @@ def policies(
     """By function; "" is for all others. What the settings say of a function itself counts before the flags for all.
 
     Raises:
-        UsageError: one of `cache` is no FUNCTION=SECONDS.
+        UsageError: one of `cache` is no FUNCTION=SPAN.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     every = {**settings.get(EVERY, {}), **given}
     chosen = {name: dict(each) for name, each in settings.items() if name != EVERY}
     for text in cache:
-        name, _, seconds = text.rpartition("=")
-        if not (name and seconds.isascii() and seconds.isdigit()):
-            raise UsageError(f"--cache {text} makes no sense; write FUNCTION=SECONDS, such as resize=3600")
-        chosen[name] = {**chosen.get(name, {}), "cache_s": int(seconds)}
+        name, _, span = text.rpartition("=")
+        try:
+            cache_s = span_s(span if name else "")
+        except UsageError as error:
+            raise UsageError(f"--cache {text} makes no sense; write FUNCTION=SPAN, such as resize=1h") from error
+        chosen[name] = {**chosen.get(name, {}), "cache_s": cache_s}
     return {"": _policy(every), **{name: _policy({**every, **each}) for name, each in chosen.items()}}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import typer
 from fleet.cli import options, put, say
 from fleet.cli.files import write
 from fleet.errors import FleetError, NoSuchJob, UsageError
+from fleet.settings import span_s
 
 if TYPE_CHECKING:
     from fleet.client import Client
@@ -25,22 +25,6 @@ if TYPE_CHECKING:
 Where = Literal["jobs", "dead"]
 
 PARTIAL: Final = 6
-UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def span_s(text: str) -> int:
-    """Seconds, from a number and perhaps a unit.
-
-    >>> span_s("90"), span_s("5m"), span_s("2h"), span_s("7d")
-    (90, 300, 7200, 604800)
-
-    Raises:
-        UsageError: it is no span.
-    """
-    found = re.fullmatch(r"(\d{1,9})([smhd]?)", text.strip())
-    if found is None:
-        raise UsageError(f"{text!r} is no span of time; write 90, 5m, 2h or 7d")
-    return int(found[1]) * UNITS_S[found[2]]
 
 
 def age(seconds: float | None) -> str:

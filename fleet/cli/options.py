@@ -53,8 +53,8 @@ Cache = Annotated[
     list[str] | None,
     typer.Option(
         "--cache",
-        metavar="FUNCTION=SECONDS",
-        help="Answer a submit whose unique has a result of this age at most with that result. May be given again.",
+        metavar="FUNCTION=SPAN",
+        help="Answer a submit whose unique has a result no older than that (90, 5m, 2h) with it. May be given again.",
     ),
 ]
 Handle = Annotated[str | None, typer.Argument(metavar="HANDLE", help="The job.", show_default=False)]

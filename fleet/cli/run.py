@@ -20,7 +20,12 @@ def run(
         bool, typer.Option("--background", "-b", help="Do not wait; print the job's handle.")
     ] = False,
     unique: Annotated[
-        str | None, typer.Option("--unique", "-u", help="Jobs with equal uniques are one job while it lives.")
+        str | None,
+        typer.Option(
+            "--unique",
+            "-u",
+            help="Jobs with equal uniques are one job while it lives; content: a digest of the workload.",
+        ),
     ] = None,
     priority: Annotated[Literal["high", "normal", "low"], typer.Option(help="Which jobs go first.")] = "normal",
     at: Annotated[
@@ -45,8 +50,8 @@ def run(
 
     Example: fleet run -f reverse "Hello World!"
     """
-    from fleet.cli.listing import span_s
     from fleet.client import Client
+    from fleet.settings import span_s
 
     when: dict[str, Any] = {
         "at": at,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fleet.client.calls import KeptCalls, PictureCalls
 from fleet.client.link import Link, LinkLost
-from fleet.client.routing import ranked
+from fleet.client.routing import CONTENT, content_key, ranked
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
 from fleet.client.terms import Terms
 from fleet.errors import Deadline, FleetError, NoServer, UsageError
@@ -164,8 +164,10 @@ class Client(PictureCalls, KeptCalls):
         Args:
             function: what is to be done; 1 to 512 bytes in UTF-8, no NUL.
             workload: what it is to be done with; text is sent as UTF-8.
-            unique: jobs of one function with equal uniques are one job while it lives. None: never;
-                ``"-"``: equal workloads.
+            unique: jobs of one function with equal uniques are one job while it lives. None: never; ``"content"``:
+                those with equal workloads are, and a job server that caches the function's results answers the next
+                of them at once. The digest is made here, so that it also says which of several servers has that
+                result; the protocol's ``"-"`` has the server make it, and all such jobs of a function go to one.
             priority: ``high`` jobs go before ``normal`` before ``low`` ones, over all functions.
             background: nobody waits; the task has no result, but see `job`.
             at, delay: of a background job: it begins not before this moment (seconds since 1970), or so many seconds
@@ -181,6 +183,7 @@ class Client(PictureCalls, KeptCalls):
             UsageError: a name or the workload is too large, or the arguments make no sense together.
         """
         data = workload.encode() if isinstance(workload, str) else workload
+        unique = content_key(data) if unique == CONTENT else unique
         terms = Terms.of(time.time(), at, delay, ttl, attempts)
         if terms == Terms():
             return self._submit(Task, function, (data,), unique, priority, background, timeout)

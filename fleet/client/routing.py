@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from fleet.backoff import Backoff
+from fleet.protocol import Data
 from fleet.settings import Address
 
 RECONNECT = Backoff(first_s=0.05, cap_s=5.0)
+CONTENT: Final = "content"  # the unique that stands for a digest of the workload
+
+
+def content_key(workload: Data) -> bytes:
+    """What is the same for equal workloads, and as hard to forge as a signature's digest: results may hang on it."""
+    from hashlib import blake2b
+
+    return b"content:" + blake2b(workload, digest_size=24).hexdigest().encode()
 
 
 def ranked(servers: Iterable[Address], unique: bytes) -> list[Address]:

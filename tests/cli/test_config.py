@@ -43,6 +43,12 @@ def test_what_it_prints_are_settings_again_with_their_origins(tmp_path: Path) ->
     assert tomllib.loads(again.stdout.decode()) == found
 
 
+def test_a_span_is_shown_in_seconds(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text("[functions.'*']\nkeep = '2h'\n[functions.resize]\ncache = '1h'\n")
+    found = tomllib.loads(fleet("config", "show", cwd=tmp_path).stdout.decode())["functions"]
+    assert (found["*"]["keep_s"], found["resize"]) == (7200, {"cache_s": 3600})
+
+
 def test_it_says_the_same_in_json(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text(SETTINGS)
     done = fleet("config", "show", "--json", cwd=tmp_path, server=Address(port=99))
@@ -71,16 +77,16 @@ def test_a_fleet_is_as_the_settings_say(spawn: Callable[..., Program], tmp_path:
 
 def test_a_functions_own_settings_count_before_the_flags_for_all() -> None:
     settings = {"*": {"attempts": 5, "keep_s": 10}, "mail": {"attempts": 9}, "resize": {"cache_s": 99}}
-    found = policies(settings, ["thumbnail=7"], attempts=2, keep_s=None)
+    found = policies(settings, ["thumbnail=7m"], attempts=2, keep_s=None)
     assert found == {
         "": FunctionPolicy(attempts=2, keep_s=10),
         "mail": FunctionPolicy(attempts=9, keep_s=10),
         "resize": FunctionPolicy(attempts=2, keep_s=99, cache_s=99),
-        "thumbnail": FunctionPolicy(attempts=2, keep_s=10, cache_s=7),
+        "thumbnail": FunctionPolicy(attempts=2, keep_s=420, cache_s=420),
     }
 
 
 @pytest.mark.parametrize("word", ["resize", "=5", "resize=", "resize=-1", "resize=1.5"])
-def test_a_cache_that_is_no_function_and_seconds_is_refused(word: str) -> None:
-    with pytest.raises(UsageError, match="write FUNCTION=SECONDS"):
+def test_a_cache_that_is_no_function_and_span_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="write FUNCTION=SPAN"):
         policies({}, [word])

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from fleet.cli.listing import span_s
 from fleet.client import Client
 from fleet.errors import UsageError
-from fleet.settings import Address
+from fleet.settings import Address, span_s
 from tests.cli.command import complaint, fleet
 from tests.client.test_blocking import closed_port
 from tests.client.test_kept import keeping, submitted

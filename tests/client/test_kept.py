@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.client import Client, admin
+from fleet.client.routing import content_key
 from fleet.errors import (
     Deadline,
     FleetError,
@@ -65,6 +66,34 @@ def test_a_result_is_fetched_afterwards_by_anybody(keeper: Address) -> None:
         assert (info.state, info.function, info.unique, info.bytes) == ("completed", "reverse", "user-17", 3)
         assert (info.server, info.handle) == (keeper, handle)
         assert not list(another.jobs())
+
+
+def test_equal_contents_are_made_once_while_the_cache_has_the_result(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text('[functions.reverse]\ncache = "1h"\n')
+    servers = [listening(spawn(*FLEET, "server", "--port", "0", "--store", "memory", cwd=tmp_path)) for _ in range(2)]
+    made: list[bytes] = []
+
+    def count(peer: Peer, handle: bytes, workload: bytes) -> None:
+        made.append(workload)
+        reverse(peer, handle, workload)
+
+    with worker(servers[0], reverse=count), worker(servers[1], reverse=count):
+        with Client(servers) as client:
+            first = submitted(client, "reverse", b"abc", unique="content")
+            assert client.job(first).result(LIMIT_S) == b"cba"
+        with Client(reversed(servers)) as another:
+            assert another.run("reverse", b"abc", unique="content", timeout=LIMIT_S) == b"cba"
+            assert submitted(another, "reverse", b"abc", unique="content") == first
+            assert made == [b"abc"]
+            assert another.run("reverse", b"abd", unique="content", timeout=LIMIT_S) == b"dba"
+    assert made == [b"abc", b"abd"]
+
+
+def test_what_is_said_of_a_job_is_no_part_of_its_content(keeper: Address) -> None:
+    with Client(keeper) as client:
+        one = submitted(client, "f", b"abc", unique="content", ttl=100)
+        assert submitted(client, "f", b"abc", unique="content", attempts=7) == one
+        assert client.job(one).status().unique == content_key(b"abc").decode()
 
 
 def test_a_job_that_has_not_ended_is_waited_for_and_the_deadline_leaves_it_alone(keeper: Address) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.client.routing import Health, ranked
-from fleet.settings import Address
+from fleet.client.routing import Health, content_key, ranked
+from fleet.settings import Address, ServerLimits
 
 SERVERS = [Address("img1"), Address("img2"), Address("img3")]
 
@@ -23,6 +23,12 @@ def test_the_order_depends_on_the_unique_and_not_on_how_the_servers_are_listed(
 def test_a_lost_server_moves_only_its_own_share(unique: bytes, lost: Address) -> None:
     left = [server for server in SERVERS if server != lost]
     assert ranked(left, unique) == [server for server in ranked(SERVERS, unique) if server != lost]
+
+
+@given(st.binary(), st.binary())
+def test_equal_workloads_have_one_key_which_fits_a_packet(one: bytes, other: bytes) -> None:
+    assert (content_key(one) == content_key(memoryview(other))) == (one == other)
+    assert len(content_key(one)) <= ServerLimits.unique_bytes
 
 
 def test_uniques_are_spread_evenly() -> None:
