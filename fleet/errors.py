@@ -105,6 +105,7 @@ class ServerRefused(FleetError):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"the job server refused: {text} ({code})")
         self.code = code
+        self.reason = text
 
 
 class QueueFull(ServerRefused):

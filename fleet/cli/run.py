@@ -10,6 +10,32 @@ import typer
 
 from fleet.cli import options, put, say
 
+Unique = Annotated[
+    str | None,
+    typer.Option(
+        "--unique", "-u", help="Jobs with equal uniques are one while it lives; content: those with equal workloads."
+    ),
+]
+At = Annotated[
+    datetime | None, typer.Option(metavar="TIME", help="With -b: not before; 2026-11-26T03:00:00, local time.")
+]
+Delay = Annotated[
+    str | None, typer.Option(metavar="SPAN", help="With -b: not before so long from now; 90, 5m, 2h or 7d.")
+]
+Ttl = Annotated[
+    str | None, typer.Option(metavar="SPAN", help="With -b: the job expires if it has not begun after so long.")
+]
+Attempts = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="With -b: how often it may fail before it is given up.")
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELDS",
+        help="With -b: again and again; minute, hour, mday, month and wday as in cron, in UTC, but 0 is Monday.",
+    ),
+]
+
 
 def run(
     function: Annotated[str, typer.Option("--function", "-f", metavar="FUNCTION", help="The function to run.")],
@@ -19,34 +45,20 @@ def run(
     background: Annotated[
         bool, typer.Option("--background", "-b", help="Do not wait; print the job's handle.")
     ] = False,
-    unique: Annotated[
-        str | None,
-        typer.Option(
-            "--unique",
-            "-u",
-            help="Jobs with equal uniques are one job while it lives; content: a digest of the workload.",
-        ),
-    ] = None,
+    unique: Unique = None,
     priority: Annotated[Literal["high", "normal", "low"], typer.Option(help="Which jobs go first.")] = "normal",
-    at: Annotated[
-        datetime | None, typer.Option(metavar="TIME", help="With -b: not before; 2026-11-26T03:00:00, local time.")
-    ] = None,
-    delay: Annotated[
-        str | None, typer.Option(metavar="SPAN", help="With -b: not before so long from now; 90, 5m, 2h or 7d.")
-    ] = None,
-    ttl: Annotated[
-        str | None, typer.Option(metavar="SPAN", help="With -b: the job expires if it has not begun after so long.")
-    ] = None,
-    attempts: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="With -b: how often it may fail before it is given up.")
-    ] = None,
+    at: At = None,
+    delay: Delay = None,
+    ttl: Ttl = None,
+    attempts: Attempts = None,
+    schedule: Schedule = None,
     servers: options.Servers = None,
     timeout: options.Timeout = 60.0,
 ) -> None:
     """Run one job and print what its worker returns.
 
     With -b it is a background job: its handle is printed, and `fleet result` fetches what came of it. --ttl and
-    --attempts need a job server that keeps jobs.
+    --attempts need a job server that keeps jobs. A job with --schedule comes until `fleet jobs cancel HANDLE`.
 
     Example: fleet run -f reverse "Hello World!"
     """
@@ -58,6 +70,7 @@ def run(
         "delay": delay and span_s(delay),
         "ttl": ttl and span_s(ttl),
         "attempts": attempts,
+        "schedule": schedule,
     }
     data = sys.stdin.buffer.read() if workload == "-" else workload.encode("utf-8", "surrogateescape")
     with Client(servers, timeout=timeout) as client:

@@ -21,7 +21,7 @@ from fleet.client.calls import KeptCalls, PictureCalls
 from fleet.client.link import Link, LinkLost
 from fleet.client.routing import CONTENT, content_key, ranked
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
-from fleet.client.terms import Terms
+from fleet.client.terms import AT_ONCE, Terms
 from fleet.errors import Deadline, FleetError, NoServer, UsageError
 from fleet.protocol import Data
 from fleet.settings import Address, ServerLimits, Servers, parse_servers
@@ -157,6 +157,7 @@ class Client(PictureCalls, KeptCalls):
         delay: float | None = None,
         ttl: float | None = None,
         attempts: int | None = None,
+        schedule: str | None = None,
         timeout: float | None = None,
     ) -> Task:
         """Hand a job to a job server and return once it has it.
@@ -174,6 +175,8 @@ class Client(PictureCalls, KeptCalls):
                 from now.
             ttl, attempts: of a background job, at a job server with a store: it expires if it has not begun after so
                 many seconds, and is given up after so many failures.
+            schedule: of a background job: it comes again and again, until it is cancelled: five fields as in cron's
+                table, ``"minute hour mday month wday"``, in UTC; but weekdays are Gearman's, 0 is Monday.
             timeout: seconds for a server to accept it.
 
         Raises:
@@ -184,11 +187,11 @@ class Client(PictureCalls, KeptCalls):
         """
         data = workload.encode() if isinstance(workload, str) else workload
         unique = content_key(data) if unique == CONTENT else unique
-        terms = Terms.of(time.time(), at, delay, ttl, attempts)
-        if terms == Terms():
+        terms = Terms.of(time.time(), at, delay, ttl, attempts, schedule)
+        if terms == AT_ONCE:
             return self._submit(Task, function, (data,), unique, priority, background, timeout)
         if not background:
-            raise UsageError("at, delay, ttl and attempts are for background jobs; add background=True")
+            raise UsageError("at, delay, ttl, attempts and schedule are for background jobs; add background=True")
         return self._submit_on_terms(function, data, unique, priority, terms, timeout)
 
     def run(self, function: str, workload: Workload = b"", *, timeout: float | None = None, **how: Any) -> bytes:
@@ -213,7 +216,7 @@ class Client(PictureCalls, KeptCalls):
         timeout: float | None,
         *,
         server: Address | None = None,
-        run_at: int = 0,
+        terms: Terms = AT_ONCE,
     ) -> T:
         name = function.encode()
         # With a unique of its own a task that is sent again, because its server's answer was lost, is not doubled.
@@ -222,7 +225,7 @@ class Client(PictureCalls, KeptCalls):
         )
         self._check(name, key, sum(map(len, workload)))
         task = kind(name, workload, key, priority, background)
-        task._client, task._pid, task.only, task.run_at = self, os.getpid(), server, run_at
+        task._client, task._pid, task.only, task.terms = self, os.getpid(), server, terms
         self._alive()
         with self._changed:
             self._place(task)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from fleet.errors import ServerRefused, UsageError
 from fleet.settings import Address, ServerLimits
 
 if TYPE_CHECKING:
@@ -110,11 +111,16 @@ class KeptCalls:
         from fleet.client.blocking import Task
         from fleet.client.kept import submit_on_terms
 
-        if terms.fits_a_packet and priority == "normal":
-            task: Task = self._submit(Task, function, (data,), unique, priority, True, timeout, run_at=terms.at)
-            return task
-        said = {name: value for name, value in asdict(terms).items() if value}
-        return submit_on_terms(self, {"function": function, "priority": priority, **said}, data, unique, timeout)
+        try:
+            if terms.fits_a_packet and priority == "normal":
+                task: Task = self._submit(Task, function, (data,), unique, priority, True, timeout, terms=terms)
+                return task
+            said = {name: value for name, value in asdict(terms).items() if value}
+            return submit_on_terms(self, {"function": function, "priority": priority, **said}, data, unique, timeout)
+        except ServerRefused as refused:
+            if terms.schedule and refused.code == "INVALID_ARGUMENT":
+                raise UsageError(f"schedule {terms.schedule!r} makes no sense: {refused.reason}") from refused
+            raise
 
     def job(self, handle: str | None = None, *, function: str | None = None, unique: str | None = None) -> KeptJob:
         """A job that was submitted before, by this process or another; named by its handle, or by the other two.

@@ -55,10 +55,13 @@ class Conversation:
         return [request for request in self._awaiting if isinstance(request, StatusRequest)]
 
     def submit(self, task: TaskState) -> None:
-        names = task.function, task.unique
+        names, terms = (task.function, task.unique), task.terms
         size = sum(map(len, task.workload))
-        if task.run_at:
-            head = encode_head(REQ, packets.SUBMIT_JOB_EPOCH, *names, b"%d" % task.run_at, data_bytes=size)
+        if terms.schedule:
+            fields = terms.schedule.encode().split(b" ")
+            head = encode_head(REQ, packets.SUBMIT_JOB_SCHED, *names, *fields, data_bytes=size)
+        elif terms.at:
+            head = encode_head(REQ, packets.SUBMIT_JOB_EPOCH, *names, b"%d" % terms.at, data_bytes=size)
         else:
             head = encode_head(REQ, SUBMITS[task.priority, task.background], *names, data_bytes=size)
         self.outbox.append(head)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from fleet.client.terms import AT_ONCE
 from fleet.errors import FleetError
 from fleet.protocol import Data
 from fleet.settings import Address
@@ -42,7 +43,7 @@ class TaskState:
         self.background = background
         self.handle: str | None = None
         self.server: Address | None = None  # where it was submitted last
-        self.run_at = 0  # of a background task: not before so many seconds since 1970
+        self.terms = AT_ONCE  # of a background task, as far as a packet can say them
         self.only: Address | None = None  # the one server that is asked, if it must be that one
         self.tried: dict[Address, str] = {}  # servers that would not have it, and why, since it last had one
         self.resubmits = 0  # how often a server went away with it

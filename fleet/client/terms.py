@@ -1,24 +1,28 @@
-"""On what terms a background job is submitted: not before, not after, how often. Pure: the clock is an argument."""
+"""On what terms a background job is submitted: when, not after, how often. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet.errors import UsageError
+from fleet.protocol import packets
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+FIELDS: Final = packets.SHAPES[packets.SUBMIT_JOB_SCHED].args[2:-1]
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Seconds, whole ones, because that is what travels; 0 is not said."""
+    """Seconds, whole ones, because that is what travels; 0 or empty is not said."""
 
     at: int = 0  # since 1970: not before
     ttl: int = 0  # it may begin so long after it could have
     attempts: int = 0  # failures until it is given up
+    schedule: str = ""  # it comes again and again: five fields as in cron's table, of which the server makes sense
 
     @classmethod
     def of(
@@ -28,6 +32,7 @@ class Terms:
         delay: float | None = None,
         ttl: float | None = None,
         attempts: int | None = None,
+        schedule: str | None = None,
     ) -> Terms:
         """What `Client.submit` was given. Raises UsageError if it makes no sense."""
         if at is not None and delay is not None:
@@ -40,12 +45,22 @@ class Terms:
             raise UsageError("a ttl of 0 would let no job begin")
         if attempts is not None and attempts < 1:
             raise UsageError(f"attempts is {attempts}; a job is tried once at least")
-        return cls(max(0, ceil(_finite("at", at or 0))), ceil(ttl or 0), attempts or 0)
+        if schedule is not None and (at is not None or ttl is not None):
+            raise UsageError("a schedule says when; at, delay and ttl are for a job that comes once")
+        fields = "" if schedule is None else _fields(schedule)
+        return cls(max(0, ceil(_finite("at", at or 0))), ceil(ttl or 0), attempts or 0, fields)
 
     @property
     def fits_a_packet(self) -> bool:
-        """Gearman has a packet for a job that begins later, and for no more."""
+        """Gearman has packets for jobs that begin later, or come on a schedule, and for no more."""
         return not (self.ttl or self.attempts)
+
+
+def _fields(schedule: str) -> str:
+    fields = schedule.split()
+    if len(fields) != len(FIELDS):
+        raise UsageError(f"schedule {schedule!r} has {len(fields)} fields; it is five: {', '.join(FIELDS)}")
+    return " ".join(fields)
 
 
 def _span(name: str, seconds: float) -> float:
@@ -58,3 +73,6 @@ def _finite(name: str, seconds: float) -> float:
     if not isfinite(seconds):
         raise UsageError(f"{name} is {seconds}; it is a number of seconds")
     return seconds
+
+
+AT_ONCE: Final = Terms()

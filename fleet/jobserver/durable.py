@@ -203,9 +203,17 @@ class DurableBroker(AskedBroker):
         if function in RESERVED:
             raise senseless("function is one of yours")
         run_at, ttl_s = question.number("at", 0), question.number("ttl", 0)
+        schedule = Schedule.read(text.decode()) if (text := question.text("schedule")) else None
+        if schedule and (run_at or ttl_s):
+            raise senseless("a schedule says when, and at and ttl are for a job that comes once")
         expires = max(run_at, self._wall_s(now)) + ttl_s if ttl_s else 0
         terms = Terms(run_at, expires, question.number("attempts", 0))
-        how: dict[str, Any] = {"priority": question.priority(), "background": True, "terms": terms}
+        how: dict[str, Any] = {
+            "priority": question.priority(),
+            "background": True,
+            "schedule": schedule,
+            "terms": terms,
+        }
         job = self.submit(peer, function, unique, payload, now, **how)
         pending = job.pending
         if pending is None:  # it was there before; the answer must not come before JOB_CREATED all the same

@@ -37,12 +37,16 @@ class Schedule:
         self._mdays, self._months, self._wdays = found[2:]
         self._by_date, self._by_weekday = fields[2] != "*", fields[4] != "*"
         if not self._next(1):
-            raise Refusal(b"INVALID_ARGUMENT", b"SUBMIT_JOB_SCHED: there is no such day in any year")
+            raise Refusal(b"INVALID_ARGUMENT", b"there is no such day in any year")
 
     @classmethod
     def read(cls, text: str) -> Schedule:
-        """A schedule from its text."""
-        return cls(text.split(" "))
+        """A schedule from its text. Raises Refusal."""
+        fields = text.split()
+        if len(fields) != len(FIELDS):
+            names = " ".join(name for name, _, _ in FIELDS)
+            raise Refusal(b"INVALID_ARGUMENT", f"a schedule has five fields, {names}, not {len(fields)}".encode())
+        return cls(fields)
 
     def after(self, wall_s: int) -> int:
         """When the job comes next: the first minute that fits after this time."""
@@ -84,4 +88,4 @@ def _numbers(field: str, name: str, least: int, most: int) -> set[int]:
 
 def _senseless(name: str, least: int, most: int) -> Refusal:
     such = f"numbers from {least} to {most}, such as {least}, {least}-{most} or */2"
-    return Refusal(b"INVALID_ARGUMENT", f"SUBMIT_JOB_SCHED: {name} is * or {such}".encode())
+    return Refusal(b"INVALID_ARGUMENT", f"{name} is * or {such}".encode())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +97,34 @@ def test_what_is_said_of_a_job_is_no_part_of_its_content(keeper: Address) -> Non
         one = submitted(client, "f", b"abc", unique="content", ttl=100)
         assert submitted(client, "f", b"abc", unique="content", attempts=7) == one
         assert client.job(one).status().unique == content_key(b"abc").decode()
+
+
+@pytest.mark.parametrize("terms", [{}, {"attempts": 3}, {"priority": "low"}], ids=["packet", "attempts", "priority"])
+def test_a_job_comes_on_its_schedule_until_it_is_cancelled(keeper: Address, terms: dict[str, Any]) -> None:
+    with Client(keeper) as client:
+        job = client.job(submitted(client, "f", schedule="30 3 * * 0", unique="nightly", **terms))
+        info = job.status()
+        assert (info.state, info.schedule, info.unique) == ("waiting", "30 3 * * 0", "nightly")
+        when = datetime.fromtimestamp(info.run_at, UTC)
+        assert (when.hour, when.minute, when.weekday()) == (3, 30, 0)
+        assert submitted(client, "f", schedule="30 3 * * 0", unique="nightly") == job.handle
+        assert job.cancel()
+        assert not list(client.jobs())
+
+
+def test_a_server_that_keeps_nothing_takes_schedules_too(server: Address) -> None:
+    with Client(server) as client:
+        assert client.submit("f", background=True, schedule="* * * * *").status().known
+
+
+@pytest.mark.parametrize("terms", [{}, {"attempts": 3}], ids=["packet", "attempts"])
+def test_a_schedule_that_makes_no_sense_is_told_by_its_field(keeper: Address, terms: dict[str, Any]) -> None:
+    with Client(keeper) as client:
+        for schedule, text in [("0 3 * * 7", "wday is * or numbers from 0 to 6"), ("0 0 31 2 *", "no such day")]:
+            with pytest.raises(UsageError, match=re.escape(text)) as caught:
+                client.submit("f", background=True, schedule=schedule, **terms)
+            assert str(caught.value).startswith(f"schedule '{schedule}' makes no sense: ")
+        assert not list(client.jobs())
 
 
 def test_a_job_that_has_not_ended_is_waited_for_and_the_deadline_leaves_it_alone(keeper: Address) -> None:

@@ -21,6 +21,7 @@ from fleet.errors import UsageError
         ({"at": datetime.fromtimestamp(1500)}, Terms(1500)),  # of this machine's time zone
         ({"at": -5}, Terms()),
         ({"delay": 10}, Terms(1010)),
+        ({"schedule": " 0 3  * * 0-4"}, Terms(schedule="0 3 * * 0-4")),
         ({"delay": 0.5, "ttl": 0.5, "attempts": 3}, Terms(1001, 1, 3)),
     ],
 )
@@ -38,6 +39,10 @@ def test_what_is_said_becomes_whole_seconds_and_never_too_early(said: dict[str, 
         ({"ttl": -1}, "ttl is -1"),
         ({"ttl": 0}, "a ttl of 0"),
         ({"attempts": 0}, "attempts is 0"),
+        ({"schedule": ""}, "schedule '' has 0 fields; it is five: minute, hour, mday, month, wday"),
+        ({"schedule": "@daily"}, "schedule '@daily' has 1 fields"),
+        ({"schedule": "* * * * *", "delay": 5}, "a schedule says when"),
+        ({"schedule": "* * * * *", "ttl": 5}, "a schedule says when"),
     ],
 )
 def test_what_makes_no_sense_is_refused(said: dict[str, Any], text: str) -> None:

@@ -15,7 +15,7 @@ from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import Refused
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
-from tests.jobserver.test_broker import UNIQUES, BrokerMachine, Recorder, grabbed, peer
+from tests.jobserver.test_broker import SECOND, UNIQUES, BrokerMachine, Recorder, grabbed, peer
 from tests.jobserver.test_durable import Ack, DurableMachine, House
 
 
@@ -396,6 +396,17 @@ def test_a_job_for_later_lives_for_so_long_from_then(house: House) -> None:
     assert grabbed(house.broker, house.worker()).handle == handle
 
 
+def test_a_job_on_a_schedule_has_attempts_of_its_own_each_time(house: House) -> None:
+    handle = ordered(house, schedule="* * * * *", attempts=2, priority="low")
+    worker = house.worker()
+    for minute in (1, 2):
+        house.wait(60 * minute - house.now / SECOND)
+        for _ in range(2):
+            house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"no")
+            house.wait(1.5)
+        assert (house.look(handle).failures, house.look(handle).run_at) == (0, 60 * minute + 60)
+
+
 def test_a_job_that_runs_does_not_expire(house: House) -> None:
     handle = ordered(house, ttl=5)
     worker = house.worker()
@@ -422,8 +433,11 @@ def test_a_submit_in_an_envelope_keeps_its_terms_while_a_kept_result_is_looked_f
         (b'{"function": "f", "priority": "urgent"}\n', b"priority is one of high, normal, low"),
         (b'{"function": "fleet.submit"}\n', b"function is one of yours"),
         (b"{}\n", b"A function name has"),
+        (b'{"function": "f", "schedule": "* * * 13 *"}\n', b"month is * or numbers from 1 to 12"),
+        (b'{"function": "f", "schedule": "* *"}\n', b"five fields"),
+        (b'{"function": "f", "schedule": "* * * * *", "ttl": 5}\n', b"for a job that comes once"),
     ],
-    ids=range(8),
+    ids=range(11),
 )
 def test_an_envelope_that_makes_no_sense_is_refused(house: House, workload: bytes, text: bytes) -> None:
     with pytest.raises(Refusal) as caught:

@@ -62,6 +62,12 @@ def test_w23_a_day_that_never_comes_is_refused(fields: str) -> None:
         Schedule.read(fields)
 
 
+@pytest.mark.parametrize("text", ["", "* * * *", "* * * * * *", "@daily"])
+def test_a_text_of_more_or_fewer_fields_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="five fields, minute hour mday month wday, not "):
+        Schedule.read(text)
+
+
 def test_w23_month_13_is_refused() -> None:
     with pytest.raises(Refusal, match="month is "):
         Schedule.read("0 0 1 13 *")
