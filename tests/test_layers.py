@@ -54,6 +54,7 @@ PURE = [
             "schedule",
             "session",
             "tally",
+            "terms",
             "text",
             "window",
             "wire",

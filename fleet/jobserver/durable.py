@@ -8,7 +8,7 @@ about it. Rule 3: foreground jobs never touch the store, unless they share their
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from fleet.jobserver import stores
 from fleet.jobserver.asked import AskedBroker
@@ -21,12 +21,11 @@ from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.retries import after_death, after_failure, again, with_error
 from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.stores import End, Entry, Exists, Refused, Result
-from fleet.jobserver.window import HORIZON_S, Kept, Terms, ignore
+from fleet.jobserver.terms import AT_ONCE, Terms
+from fleet.jobserver.window import HORIZON_S, Kept, ignore
 from fleet.protocol import Data
 from fleet.protocol.kept import SUBMIT
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
-
-AT_ONCE: Final = Terms()
 
 
 class DurableBroker(AskedBroker):
@@ -202,19 +201,9 @@ class DurableBroker(AskedBroker):
         function = question.text("function") or b""
         if function in RESERVED:
             raise senseless("function is one of yours")
-        run_at, ttl_s = question.number("at", 0), question.number("ttl", 0)
-        schedule = Schedule.read(text.decode()) if (text := question.text("schedule")) else None
-        if schedule and (run_at or ttl_s):
-            raise senseless("a schedule says when, and at and ttl are for a job that comes once")
-        expires = max(run_at, self._wall_s(now)) + ttl_s if ttl_s else 0
-        terms = Terms(run_at, expires, question.number("attempts", 0))
-        how: dict[str, Any] = {
-            "priority": question.priority(),
-            "background": True,
-            "schedule": schedule,
-            "terms": terms,
-        }
-        job = self.submit(peer, function, unique, payload, now, **how)
+        schedule, terms = question.terms(self._wall_s(now))
+        how: dict[str, Any] = {"priority": question.priority(), "schedule": schedule, "terms": terms}
+        job = self.submit(peer, function, unique, payload, now, background=True, **how)
         pending = job.pending
         if pending is None:  # it was there before; the answer must not come before JOB_CREATED all the same
             self._ask(stores.Look(job.handle), lambda _, now: question.answer(job.handle))

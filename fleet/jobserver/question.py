@@ -11,7 +11,9 @@ from typing import Any, Final
 from fleet.jobserver.job import NONE_YET, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.refusal import Refusal
+from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.stores import End, Entry, Listed, Result
+from fleet.jobserver.terms import Terms
 from fleet.protocol import Data, kept
 from fleet.protocol.packets import WORK_COMPLETE
 
@@ -57,6 +59,17 @@ class Question:
         if value not in PRIORITIES:
             raise senseless(f"priority is one of {', '.join(PRIORITIES)}")
         return PRIORITIES.index(value)
+
+    def terms(self, wall_s: int) -> tuple[Schedule | None, Terms]:
+        """Those of a submit at `wall_s`."""
+        run_at, delay_s, ttl_s = (self.number(name, 0) for name in ("at", "delay", "ttl"))
+        if run_at and delay_s:
+            raise senseless("at and delay both say when a job may begin; give one of them")
+        schedule = Schedule.read(text.decode()) if (text := self.text("schedule")) else None
+        if schedule and (run_at or delay_s or ttl_s):
+            raise senseless("a schedule says when; at, delay and ttl are for a job that comes once")
+        run_at = wall_s + delay_s if delay_s else run_at
+        return schedule, Terms(run_at, max(run_at, wall_s) + ttl_s if ttl_s else 0, self.number("attempts", 0))
 
     def handles(self) -> tuple[bytes, ...]:
         value = self.request.get("handles")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fleet.jobserver import stores
 from fleet.jobserver.broker import Broker
@@ -17,6 +17,7 @@ from fleet.jobserver.job import PRIORITIES, Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.retries import Deaths
 from fleet.jobserver.stores import Backlog, End, Entry, Result, Spoiled, Swept
+from fleet.jobserver.terms import Terms
 from fleet.protocol import Data
 from fleet.settings import FunctionPolicy, ServerLimits
 
@@ -26,15 +27,6 @@ JUMP_S: Final = 2.0  # a wall clock that is so far from where it should be was s
 HORIZON_S: Final = 30  # jobs whose time comes so soon are in memory; more than one look ahead
 
 Then = Callable[[Any, int], None]  # with the store's answer, and the time
-
-
-class Terms(NamedTuple):
-    """On what terms a background job is kept. Times are seconds since 1970."""
-
-    run_at: int = 0  # not before; 0: at once
-    expires: int = 0  # it may begin so late; 0: never too late
-    attempts: int = 0  # failures until it is given up; 0: what its function's policy says
-    schedule: str = ""  # when it comes again; empty: it does not
 
 
 class Kept:

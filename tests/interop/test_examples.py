@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fleet import Client
 from fleet.images import Picture
 from fleet.settings import Address
 from tests.conftest import SAMPLES, listening, need
 from tests.interop.families import ENVIRONMENT, node, perl, php
 from tests.interop.pairs import reversing
-from tests.processes import FLEET, ROOT, Program, until
+from tests.processes import FLEET, LIMIT_S, ROOT, Program, until
 
 pytestmark = [pytest.mark.interop, pytest.mark.system]
 
@@ -83,6 +85,22 @@ def test_both_clients_by_http(example: Callable[..., Program], spawn: Callable[.
     thumbed = spawn("sh", str(EXAMPLES / "http" / "resize_client.sh"), KITTEN, str(tmp_path / "thumb.jpg"), http)
     assert thumbed.ended() == 0, thumbed.err.tail()
     assert_thumb(tmp_path / "thumb.jpg")
+
+
+def test_a_job_for_later_by_http(spawn: Callable[..., Program]) -> None:
+    need("curl")
+    program = spawn(*FLEET, "server", "--port", "0", "--protocol", "http", "--http-port", "0", "--store", "memory")
+    server = listening(program)
+    http = program.out.until("http listening ").removeprefix("http listening ")
+    later = spawn("sh", str(EXAMPLES / "http" / "later_client.sh"), "mail", "Hello World!", "2h", http)
+    assert later.ended() == 0, later.err.tail()
+    with Client(server) as client:
+        job = client.job(later.out.tail()).status()
+    assert (job.state, job.function, job.attempts, job.bytes) == ("waiting", "mail", 3, 12)
+    assert abs(job.run_at - time.time() - 7200) < LIMIT_S
+    refused = spawn("sh", str(EXAMPLES / "http" / "later_client.sh"), "mail", "Hello World!", "soon", http)
+    assert refused.ended() != 0
+    assert "X-Gearman-Delay is a span of time: 90, 5m, 2h or 7d." in refused.out.tail()
 
 
 def assert_thumb(path: Path) -> None:

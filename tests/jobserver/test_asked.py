@@ -434,10 +434,11 @@ def test_a_submit_in_an_envelope_keeps_its_terms_while_a_kept_result_is_looked_f
         (b'{"function": "fleet.submit"}\n', b"function is one of yours"),
         (b"{}\n", b"A function name has"),
         (b'{"function": "f", "schedule": "* * * 13 *"}\n', b"month is * or numbers from 1 to 12"),
+        (b'{"function": "f", "at": 5, "delay": 5}\n', b"at and delay both"),
         (b'{"function": "f", "schedule": "* *"}\n', b"five fields"),
         (b'{"function": "f", "schedule": "* * * * *", "ttl": 5}\n', b"for a job that comes once"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_an_envelope_that_makes_no_sense_is_refused(house: House, workload: bytes, text: bytes) -> None:
     with pytest.raises(Refusal) as caught:

@@ -28,6 +28,7 @@ from fleet.jobserver.gateways.http_request import (
 from fleet.jobserver.job import NONE_YET, Job
 from fleet.jobserver.memory import unfilled
 from fleet.jobserver.pending import Pending
+from fleet.jobserver.question import PRIORITIES
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.wire import Hub, Wire
 from fleet.protocol import SHAPES, Data, kept
@@ -230,6 +231,9 @@ class Http(Wire):
     def _submit(self, what: Submit, now: int) -> None:
         assert self._body
         workload, self._body = self._body.whole(), None
+        if what.terms:
+            self._submit_on_terms(what, workload, now)
+            return
         try:
             job = self.broker.submit(
                 self, what.function, what.unique, workload, now, priority=what.priority, background=what.background
@@ -241,10 +245,19 @@ class Http(Wire):
         elif what.background:
             self._accepted(job.handle)
 
+    def _submit_on_terms(self, what: Submit, workload: Data, now: int) -> None:
+        """More is said of the job than a packet holds: the server's own function takes it, and answers its handle."""
+        order = {"function": what.function.decode(), "priority": PRIORITIES[what.priority], **what.terms}
+        self._call(kept.SUBMIT, b"\n".join((json.dumps(order).encode(), workload)), now, what.unique)
+
     def _fetch(self, handle: bytes, now: int) -> None:
         """A job's result, as the server's own function tells it."""
+        self._call(kept.RESULT, handle, now)
+
+    def _call(self, function: str, workload: Data, now: int, unique: bytes = b"") -> None:
+        """One of the server's own functions."""
         try:
-            job = self.broker.submit(self, kept.RESULT.encode(), b"", handle, now)
+            job = self.broker.submit(self, function.encode(), unique, workload, now)
         except Refusal as refusal:
             raise _refused(refusal) from None
         if job.pending:
@@ -300,6 +313,8 @@ class Http(Wire):
             self._stream(job, data)
         elif self._http.our_state is h11.SEND_BODY:
             self._end_stream(data if kind == WORK_COMPLETE else None)
+        elif isinstance(self._asked, Submit) and self._asked.terms:
+            self._accepted(bytes(data))
         elif kind == WORK_COMPLETE:
             self._answer(HTTPStatus.OK, [*_names(job.handle, b"WORK_COMPLETE"), BYTES], data)
         else:

@@ -8,15 +8,17 @@ says that another site sent it is refused, and so is, on this machine, a name th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import h11
 
+from fleet.errors import UsageError
 from fleet.jobserver.job import HIGH, LOW, NORMAL
-from fleet.settings import ServerLimits
+from fleet.settings import ServerLimits, span_s
 
 JOBS: Final = b"jobs/"  # GET asks for the status of the job whose handle follows, or for its result
 RESULT: Final = b"/result"
@@ -50,6 +52,7 @@ class Submit:
     unique: bytes
     priority: int
     background: bool
+    terms: Mapping[str, int | str] = field(default_factory=dict)  # of a background job, as `fleet.submit` takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +155,57 @@ def _submit(path: bytes, headers: Headers) -> Submit:
     function = unquote_to_bytes(path)
     if _CONTROL.search(function):
         raise Refused(HTTPStatus.BAD_REQUEST, "A function's name has no control characters.")
+    background = bool(_one_of(headers, b"X-Gearman-Background", {b"false": 0, b"true": 1}))
     return Submit(
         function,
         headers.get(b"x-gearman-unique", UNIQUE_OF_THE_BODY),
         _one_of(headers, b"X-Gearman-Priority", {b"normal": NORMAL, b"high": HIGH, b"low": LOW}),
-        bool(_one_of(headers, b"X-Gearman-Background", {b"false": 0, b"true": 1})),
+        background,
+        _terms(headers, function, background),
     )
+
+
+def _terms(headers: Headers, function: bytes, background: bool) -> dict[str, int | str]:
+    """What the headers say of when and how often; it travels as JSON, so the function's name must be text."""
+    terms: dict[str, int | str] = {}
+    for name, (kind, meaning) in TERMS.items():
+        value = headers.get(f"x-gearman-{name}".encode())
+        if value is None:
+            continue
+        header = f"X-Gearman-{name.capitalize()}"
+        if not background:
+            text = f"{header} is for background jobs; add X-Gearman-Background: true."
+            raise Refused(HTTPStatus.BAD_REQUEST, text)
+        try:
+            function.decode()
+            terms[name] = kind(value.decode("latin-1"))
+        except UnicodeDecodeError:
+            text = f"With {header}, the function's name is UTF-8."
+            raise Refused(HTTPStatus.BAD_REQUEST, text) from None
+        except (ValueError, UsageError):
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{header} is {meaning}.") from None
+    return terms
+
+
+def _from_one(text: str) -> int:
+    """Digits, and not too many."""
+    if not re.fullmatch("[0-9]{1,12}", text) or not int(text):
+        raise ValueError
+    return int(text)
+
+
+def _lasting(text: str) -> int:
+    """A span of some length."""
+    return _from_one(str(span_s(text)))
+
+
+TERMS: Final[dict[str, tuple[Callable[[str], int | str], str]]] = {
+    "at": (_from_one, "a number of seconds since 1970"),
+    "delay": (span_s, "a span of time: 90, 5m, 2h or 7d"),
+    "ttl": (_lasting, "a span of time, and not none: 90, 5m, 2h or 7d"),
+    "attempts": (_from_one, "a number from 1"),
+    "schedule": (str, "five fields"),
+}
 
 
 def _one_of(headers: Headers, name: bytes, values: dict[bytes, int]) -> int:

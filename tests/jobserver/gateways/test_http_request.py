@@ -81,6 +81,44 @@ def test_headers_say_how_it_is_submitted(header: tuple[str, str], expected: Subm
     assert asked(request("/f", header), LIMITS, True) == expected
 
 
+@pytest.mark.parametrize(
+    ("header", "terms"),
+    [
+        (("X-Gearman-At", "1800000000"), {"at": 1_800_000_000}),
+        (("X-Gearman-Delay", "5m"), {"delay": 300}),
+        (("X-Gearman-TTL", "90"), {"ttl": 90}),
+        (("X-Gearman-Attempts", "3"), {"attempts": 3}),
+        (("X-Gearman-Schedule", "30 3 * * 0-4"), {"schedule": "30 3 * * 0-4"}),
+    ],
+)
+def test_headers_say_when_and_how_often_a_background_job_is_done(
+    header: tuple[str, str], terms: dict[str, int | str]
+) -> None:
+    found = asked(request("/f", ("X-Gearman-Background", "true"), header), LIMITS, True)
+    assert found == Submit(b"f", b"-", NORMAL, True, terms)
+    assert refusal(request("/f", header)) == 400
+    assert refusal(request("/%FF", ("X-Gearman-Background", "true"), header)) == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("At", "tomorrow", "X-Gearman-At is a number of seconds since 1970."),
+        ("At", "-5", "X-Gearman-At is a number of seconds since 1970."),
+        ("At", "9" * 13, "X-Gearman-At is a number of seconds since 1970."),
+        ("Delay", "soon", "X-Gearman-Delay is a span of time: 90, 5m, 2h or 7d."),
+        ("Ttl", "0", "X-Gearman-Ttl is a span of time, and not none: 90, 5m, 2h or 7d."),
+        ("Ttl", "1.5", "X-Gearman-Ttl is a span of time, and not none: 90, 5m, 2h or 7d."),
+        ("Attempts", "0", "X-Gearman-Attempts is a number from 1."),
+        ("Attempts", "1e3", "X-Gearman-Attempts is a number from 1."),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused_with_a_sentence(name: str, value: str, text: str) -> None:
+    with pytest.raises(Refused, match=text) as caught:
+        asked(request("/f", ("X-Gearman-Background", "true"), (f"X-Gearman-{name}", value)), LIMITS, True)
+    assert caught.value.status == 400
+
+
 @pytest.mark.parametrize("header", [("X-Gearman-Priority", "urgent"), ("X-Gearman-Background", "yes")])
 def test_a_header_that_makes_no_sense_is_refused_not_ignored(header: tuple[str, str]) -> None:
     assert refusal(request("/f", header)) == 400
