@@ -12,11 +12,11 @@ from tests.images.builders import opened, sample
 
 # As thumbhash 0.1.1 of npm has them.
 KNOWN = {
-    "kitten-alpha.png": "KVqCDIBFSPSVa2m3lsz22GyPcHmHaJiGBg==",
+    "kitten-alpha.png": "KVqCDIBFSPSVa2m3ls322GyPcHmHaJiGBg==",
     "kitten.png": "pxgOJYhfmHeWh4Z6eVdoiAyYmUC6",
-    "kitten-grey.jpg": "KAgOBYBfmIeXh4aKeWhoiAAAAAAA",
-    "orientation-5.jpg": "5hgKHQaHhZ+HR3h2Z2hmZ6nKQKwO",
-    "orientation-8.jpg": "5hgKHQaIim93R3d5aJhmaKY6sKwB",
+    "kitten-grey.jpg": "KAgOBYBfmIeXh4aJeWdoiAAAAAAA",
+    "orientation-5.jpg": "5hgKHQaHhZ+HR3h2Z2hmZ6nKUKwO",
+    "orientation-8.jpg": "5hgKHQaIim93R3d5aJhmaKY6oKwB",
 }
 
 
