@@ -108,7 +108,8 @@ def _planes(image: Image.Image) -> tuple[list[Rows], bool]:
     yellow = [r + g - b - b for r, g, b in pixels]
     against = [r - g for r, g, _ in pixels]
     wide = image.width
-    rows = [[plane[at : at + wide] for at in range(0, len(plane), wide)] for plane in (light, yellow, against, opacity)]
+    planes: tuple[Sequence[float], ...] = (light, yellow, against, opacity)
+    rows = [[plane[at : at + wide] for at in range(0, len(plane), wide)] for plane in planes]
     return rows, sum(opacity) < len(opacity)
 
 
