@@ -25,7 +25,7 @@ class Assigned(NamedTuple):
 
 
 class Cancelled(NamedTuple):
-    """Nobody wants the result of this job any more. Only a job server of ours says so, and only to a pool."""
+    """Nobody wants the result of this job any more. Only a job server of ours says so, and only to workers of ours."""
 
     handle: bytes
 
@@ -70,7 +70,8 @@ class Conversation:
         """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit.
 
         Args:
-            pool: it understands Cancelled; the server answers this with OURS, NOT_OURS, or not at all.
+            pool: it understands Cancelled, as all workers of ours do; the server answers this with OURS, NOT_OURS, or
+                not at all.
         """
         self._asks = pool
         if pool:

@@ -1,9 +1,9 @@
 """The worker SDK: register functions, then `work`. One job at a time, in the calling thread.
 
 Rule 1: a server that is gone never stops the others, and is tried again with growing, jittered pauses. Rule 2: a
-function that raises costs its own job: the client hears the exception's text, the worker goes on. Rule 3: the
-connection is where a job's ownership lives; a result whose connection is gone is dropped, for the job server has
-given the job to somebody else.
+function that raises costs its own job: the client hears the exception's text, the worker goes on; what it raises
+because its job was cancelled, nobody hears. Rule 3: the connection is where a job's ownership lives; a result whose
+connection is gone is dropped, for the job server has given the job to somebody else.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Final
 
 from fleet.backoff import Backoff
 from fleet.dial import Dial
-from fleet.errors import JobFailed, ProtocolError, UsageError
+from fleet.errors import JobCancelled, JobFailed, ProtocolError, UsageError
 from fleet.protocol import Data
 from fleet.settings import Address, ServerLimits, Servers, parse_servers
-from fleet.workers.conversation import Assigned, Conversation, Event, Refused, Told
+from fleet.workers.conversation import Assigned, Cancelled, Conversation, Event, Refused, Told
 from fleet.workers.job import Job
 from fleet.workers.turns import Turns
 
@@ -166,7 +166,8 @@ class Worker:
             return
         if was_connecting and not link.connecting:
             log.info("connected to %s", link.address)
-            link.conversation.introduce(self.client_id, [(name, ms) for name, (_, ms) in self._functions.items()])
+            functions = [(name, ms) for name, (_, ms) in self._functions.items()]
+            link.conversation.introduce(self.client_id, functions, pool=True)
             self._turns.awake(link)
 
     def _lost(self, link: _Link, reason: str) -> None:
@@ -197,8 +198,13 @@ class Worker:
         def flush() -> None:
             self._guarded(link, link.flush)
 
+        def is_over() -> bool:
+            if link.sock is not None:
+                self._guarded(link, link.receive)
+            return link.sock is None or Cancelled(assigned.handle) in link.events
+
         conversation = link.conversation
-        job = Job(assigned, conversation, flush)
+        job = Job(assigned, conversation, flush, is_over)
         call = self._functions.get(job.function)
         try:
             if call is None:
@@ -208,6 +214,9 @@ class Worker:
         except JobFailed as failure:
             self._failed(conversation, assigned.handle, failure)
         except Exception as error:
+            if isinstance(error, JobCancelled) and job.cancelled:
+                log.info("job %s of %s was cancelled", job.handle, job.function)
+                return
             log.exception("job %s of %s failed", job.handle, job.function)
             conversation.exception(assigned.handle, f"{type(error).__name__}: {error}")
         else:

@@ -28,10 +28,12 @@ class Wire:
     def move(self) -> list[Event]:
         """Bytes both ways until it is quiet; what the worker was told."""
         told: list[Event] = []
+        self.broker.wake(0)
         while self.worker.outbox or self.session.outbox:
             for data in self.worker.outbox:
                 self.session.feed(data, 0)
             self.worker.outbox.clear()
+            self.broker.wake(0)
             for data in self.session.take():
                 told += self.worker.feed(data)
         return told

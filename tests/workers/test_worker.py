@@ -11,11 +11,13 @@ import pytest
 
 from fleet import Client, Job, Worker
 from fleet.client import admin
-from fleet.errors import JobFailed, UsageError
+from fleet.client.blocking import Task
+from fleet.errors import JobCancelled, JobFailed, UsageError
 from fleet.protocol import packets
 from fleet.settings import Address
 from tests.client.test_blocking import closed_port
 from tests.conftest import listening
+from tests.interop.servers import GEARMAND
 from tests.peer import Peer
 from tests.processes import FLEET, LIMIT_S, Program, until
 
@@ -163,6 +165,100 @@ def test_stop_lets_the_running_job_finish(server: Address, client: Client) -> No
         worker.stop()
         go.set()
         assert task.result() == b"done"
+
+
+def cancel(server: Address, task: Task) -> None:
+    assert admin.ask(server, f"cancel job {task.handle}") == "OK"
+
+
+def test_a_function_sees_that_its_job_was_cancelled_and_the_worker_goes_on(server: Address, client: Client) -> None:
+    running, seen = threading.Event(), threading.Event()
+
+    def patient(job: Job) -> str:
+        assert not job.cancelled
+        running.set()
+        until(lambda: job.cancelled, "it is told")
+        seen.set()
+        return "too late"
+
+    with working(Worker(server).register("patient", patient).register("reverse", reverse)):
+        task = client.submit("patient")
+        assert running.wait(LIMIT_S)
+        cancel(server, task)
+        assert seen.wait(LIMIT_S)
+        with pytest.raises(JobFailed):
+            task.result()
+        assert client.run("reverse", b"ab") == b"ba"
+
+
+@pytest.mark.parametrize("what", ["data", "status", "warning"])
+def test_what_is_sent_for_a_cancelled_job_raises_and_that_is_no_failure(
+    server: Address, client: Client, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    sends: dict[str, Callable[[Job], None]] = {
+        "data": lambda job: job.send_data("x"),
+        "status": lambda job: job.send_status(1, 2),
+        "warning": lambda job: job.send_warning("x"),
+    }
+    broken_off = threading.Event()
+
+    def busy(job: Job) -> None:
+        try:
+            until(lambda: bool(sends[what](job)), "it raises")  # it says nothing for so long
+        except JobCancelled:
+            broken_off.set()
+            raise
+
+    with caplog.at_level(logging.INFO, "fleet.worker"), working(Worker(server).register("busy", busy)):
+        task = client.submit("busy")
+        until(lambda: task.status().running, "it runs")
+        cancel(server, task)
+        assert broken_off.wait(LIMIT_S)
+        until(lambda: f"job {task.handle} of busy was cancelled" in caplog.text, "the worker has noticed")
+    assert "Traceback" not in caplog.text
+    assert "refused" not in caplog.text
+
+
+def test_a_job_whose_server_is_gone_is_over_too(spawn: Callable[..., Program]) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    running, seen = threading.Event(), threading.Event()
+
+    def patient(job: Job) -> None:
+        running.set()
+        until(lambda: job.cancelled, "it is told")
+        assert job.cancelled
+        seen.set()
+
+    where = listening(program)
+    with working(Worker(where).register("patient", patient)), Client(where) as client:
+        client.submit("patient", background=True)
+        assert running.wait(LIMIT_S)
+        program.process.kill()
+        assert seen.wait(LIMIT_S)
+
+
+def test_another_jobs_cancel_is_a_failure_like_any_other(server: Address, client: Client) -> None:
+    def ask_for_another(job: Job) -> None:
+        raise JobCancelled
+
+    with working(Worker(server).register("f", ask_for_another)), pytest.raises(JobFailed, match="JobCancelled: "):
+        client.run("f")
+
+
+@pytest.mark.interop
+def test_no_other_job_server_minds_the_question(
+    spawn: Callable[..., Program], caplog: pytest.LogCaptureFixture
+) -> None:
+    gearmand = GEARMAND.start(spawn)
+
+    def ask(job: Job) -> str:
+        job.send_status(1, 2)
+        return "cancelled" if job.cancelled else "wanted"
+
+    worker = Worker(gearmand).register("ask", ask)
+    with caplog.at_level(logging.WARNING, "fleet.worker"), working(worker), Client(gearmand) as client:
+        assert client.run("ask", timeout=LIMIT_S) == b"wanted"
+    assert not caplog.text
 
 
 def test_its_name_and_timeout_are_known_to_the_server(server: Address) -> None:
