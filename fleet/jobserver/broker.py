@@ -89,7 +89,7 @@ class Broker(Workforce):
         return job
 
     def _take(self, peer: Peer, now: int) -> Job | None:
-        if len(peer.holding) >= self.limits.jobs_per_worker:
+        if not self._may_hold_more(peer):
             return None
         function, priority = self._next_function(peer)
         if function is None:
@@ -123,7 +123,7 @@ class Broker(Workforce):
         job = self.jobs.get(handle)
         if job is None:
             return False
-        if job.worker is None and not job.pending and len(peer.holding) < self.limits.jobs_per_worker:
+        if job.worker is None and not job.pending and self._may_hold_more(peer):
             self._withdraw(job, for_good=False)
             self._assign(job, peer, now)
         return job.worker is peer
@@ -291,6 +291,8 @@ class Broker(Workforce):
             self._deadlines.drop(job)
         del peer.holding[job.handle]
         peer.released.append(job.handle)
+        if peer.asleep:
+            self._relieved(peer)
 
     def _orphaned(self, job: Job, now: int) -> None:
         """The worker that ran it is gone."""

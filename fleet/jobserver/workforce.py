@@ -90,11 +90,14 @@ class Workforce:
         """PRE_SLEEP: the worker waits for a NOOP, which comes at once if there is a job for it."""
         if peer.woken_for:
             self._came(peer)
-        if self._next_function(peer)[0] and len(peer.holding) < self.limits.jobs_per_worker:
+        if self._next_function(peer)[0] and self._may_hold_more(peer):
             peer.wake()
             return
         peer.asleep = True
         self._list(peer)
+
+    def _may_hold_more(self, peer: Peer) -> bool:
+        return len(peer.holding) < self.limits.jobs_per_worker
 
     def _list(self, peer: Peer) -> None:
         """Have it stand among the sleepers of all its functions."""
@@ -113,7 +116,7 @@ class Workforce:
         It is if the worker has just ended a job: whoever waited for that sends the next one at once. Answered
         NO_JOB, the worker would go to sleep, be woken, and grab again: two more packets each way.
         """
-        if not peer.done or not self._linger_ns or len(peer.holding) >= self.limits.jobs_per_worker:
+        if not peer.done or not self._linger_ns or not self._may_hold_more(peer):
             return False
         peer.done = False
         peer.lingering, peer.lingers_since = True, now
@@ -143,6 +146,13 @@ class Workforce:
         if function.sleepers or self._lingering:
             self.calling[function] = None
 
+    def _relieved(self, peer: Peer) -> None:
+        """A sleeper has a job less, and may be woken again if it had all it may have."""
+        self._list(peer)
+        for function in peer.functions:
+            if function.queued:
+                self._call(function)
+
     def wake(self, now: int) -> None:
         """Wake as many sleepers as there are jobs that nobody was woken for yet."""
         while self.calling:
@@ -152,7 +162,7 @@ class Workforce:
             while function.sleepers and function.queued * self._worker_wakeup > function.woken:
                 peer, _ = function.sleepers.popitem(last=False)
                 peer.unlisted[function] = None
-                if peer.asleep:
+                if peer.asleep and self._may_hold_more(peer):
                     self._rouse(peer, function, now)
 
     def _rouse(self, peer: Peer, function: Function, now: int) -> None:

@@ -600,6 +600,43 @@ def test_a_worker_cannot_hoard_jobs() -> None:
     assert broker.grab(worker, 0) is not None
 
 
+@pytest.mark.parametrize("how", ["cancelled", "completed", "timed out"])
+def test_a_worker_that_sleeps_with_all_it_may_have_is_woken_once_it_may_have_more(how: str) -> None:
+    broker = make_broker(jobs_per_worker=1)
+    client, worker = peer(broker), peer(broker, b"f")
+    broker.can_do(worker, b"g", 0, SECOND)
+    broker.submit(client, b"g", b"", b"", 0)
+    held = grabbed(broker, worker)
+    broker.submit(client, b"f", b"", b"", 0)
+    broker.sleep(worker, 0)
+    broker.wake(0)
+    assert worker.noops == 0
+    if how == "cancelled":
+        broker.cancel(held.handle, 0)
+    elif how == "completed":
+        broker.work(worker, WORK_COMPLETE, held.handle, b"", 0)
+    else:
+        broker.tick(SECOND)
+    broker.wake(0)
+    assert worker.noops == 1
+    assert grabbed(broker, worker).handle != held.handle
+
+
+def test_workers_that_have_all_they_may_are_not_woken_in_turn_for_a_job_that_neither_can_take() -> None:
+    broker = make_broker(jobs_per_worker=1)
+    client, workers = peer(broker), [peer(broker, b"f"), peer(broker, b"f")]
+    for worker in workers:
+        broker.submit(client, b"f", b"", b"", 0)
+        grabbed(broker, worker)
+        broker.sleep(worker, 0)
+    broker.submit(client, b"f", b"", b"", 0)
+    broker.wake(0)
+    assert [worker.noops for worker in workers] == [0, 0]
+    broker.cancel(next(iter(workers[1].holding)), 0)
+    broker.wake(0)
+    assert [worker.noops for worker in workers] == [0, 1]
+
+
 # -- the machine ----------------------------------------------------------------------------------------------
 
 NAMES = st.sampled_from([b"f", b"g", b"h"])
@@ -741,7 +778,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.broker.wake(self.now)
         for function in self.broker.functions.values():
             assert function.woken == sum(peer.woken_for is function for peer in self.broker.peers)
-            idle = [p for p in function.sleepers if p.asleep and len(p.holding) < 3]
+            idle = [p for p in function.workers if p.asleep and len(p.holding) < 3]
             assert not idle or function.queued <= function.woken
 
     @invariant()
@@ -749,7 +786,7 @@ class BrokerMachine(RuleBasedStateMachine):
         for peer in self.broker.peers:
             assert set(peer.unlisted) <= set(peer.functions)
             assert all((peer in function.sleepers) != (function in peer.unlisted) for function in peer.functions)
-            assert not (peer.asleep and peer.unlisted)
+            assert not (peer.asleep and peer.unlisted and len(peer.holding) < 3)
 
     @invariant()
     def a_wake_up_that_nobody_answers_lasts_a_second_at_most(self) -> None:
