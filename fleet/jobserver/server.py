@@ -39,6 +39,7 @@ from fleet.settings import Address, ServerSettings
 
 SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most where large packets are received in place
 LOOK_S: Final = 1.0  # between two looks at those that are within a message
+MS: Final = 1_000_000  # ns; uvloop's timers have milliseconds, and one that is too early would come again and again
 IDLE_LOOK_S: Final = 60.0  # between two looks for connections that nobody would miss, or a quarter of their time
 
 Ready = Callable[["JobServer"], None]
@@ -177,7 +178,7 @@ class JobServer:
         if broker.due < self._timer_at:
             # A timer that stands for an earlier time is left alone: it finds nothing to do and asks again.
             self._timer_at = broker.due
-            self._later("due", max(0, broker.due - now) / 1e9, self._due)
+            self._later("due", max(0, -(-(broker.due - now) // MS)) / 1e3, self._due)
         if len(broker.jobs) >= self._tables_grow_at:
             self._tables_grow_at = next_growth(len(broker.jobs))
             give_freed_pages_back()
