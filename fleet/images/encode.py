@@ -15,14 +15,15 @@ from fleet.images.engines import Frame
 from fleet.images.formats import has_alpha
 from fleet.images.spec import MOVING, Spec
 
-# imgproxy's defaults: the eye sees no difference to more, the bytes do.
-QUALITY: Final = {"jpeg": 80, "webp": 79, "avif": 63}
-# Speed 8 of AVIF takes a third of the time of 6 for 200x150, at some 5 % more bytes.
+# The least that is nearer to the original than what sharp and vipsthumbnail make by default, and in no more bytes.
+QUALITY: Final = {"jpeg": 79, "webp": 79, "avif": 53}
+# By what the eye sees: 5 % fewer bytes for the same likeness. Without the second, colours get more than they need.
+TUNED: Final = {"tune": "ssim", "enable-chroma-deltaq": "1"}
 SAVE: Final[dict[str, dict[str, Any]]] = {
     "jpeg": {"optimize": True},  # 4 % fewer bytes for 0.04 ms
     "png": {},
     "webp": {"method": 4},
-    "avif": {"speed": 8, "max_threads": 1},
+    "avif": {"speed": 7, "max_threads": 1, "advanced": TUNED},  # half the time of 6, for 4 % more bytes
     "gif": {"optimize": False},
 }
 PROGRESSIVE_PX: Final = 400 * 300  # of a JPEG: above, it saves 3 to 8 % of the bytes and shows sooner; below, neither

@@ -73,7 +73,7 @@ class Spec:
         "Form",
     )
     quality: int | None = option(
-        None, Whole(1, 100), "1 to 100; none: jpeg 80, webp 79, avif 63; png, gif have none", "Form"
+        None, Whole(1, 100), "1 to 100; none: jpeg 79, webp 79, avif 53; png, gif have none", "Form"
     )
     background: str = option(
         "#ffffff",
