@@ -148,10 +148,15 @@ class FunctionPolicy:
 
     attempts: int = 1  # failures that a worker reports until the job is given up; 1: none is tried again
     deaths: int = 3  # workers that die with the job until it is taken for poison
-    backoff: Backoff = field(default_factory=lambda: Backoff(first_s=1.0, cap_s=300.0))  # between attempts
+    backoff_s: float = 1.0  # after the first failure; doubled after each, half of it left to chance
+    backoff_most_s: float = 300.0
     hopeless: tuple[str, ...] = HOPELESS  # beginnings of errors that no retry would mend
     keep_s: int = 3600  # how a job ended, and its result, can be asked for so long
     cache_s: int = 0  # a submit with the unique of a job that completed so recently is answered with its result
+
+    @property
+    def backoff(self) -> Backoff:
+        return Backoff(self.backoff_s, self.backoff_most_s)
 
 
 @dataclass(frozen=True)

@@ -128,11 +128,12 @@ def test_the_pool_is_as_the_settings_say_and_flags_count_before_them(tmp_path: P
 
 
 def test_functions_have_policies_of_their_own(tmp_path: Path) -> None:
-    put(tmp_path / "etc.toml", "[functions.resize]\nattempts = 9\n[functions.mail]\nattempts = 7\n")
+    mail = "[functions.mail]\nattempts = 7\nbackoff_s = 30\nbackoff_most_s = 3600\n"
+    put(tmp_path / "etc.toml", f"[functions.resize]\nattempts = 9\n{mail}")
     put(tmp_path / "project" / "fleet.toml", "[functions.resize]\ncache = '1m'\nhopeless = ['No']\n")
     functions = loaded(tmp_path).functions
     assert FunctionPolicy(**functions["resize"]) == FunctionPolicy(cache_s=60, hopeless=("No",))
-    assert FunctionPolicy(**functions["mail"]).attempts == 7
+    assert FunctionPolicy(**functions["mail"]) == FunctionPolicy(7, backoff_s=30, backoff_most_s=3600)
 
 
 def test_a_store_has_limits_of_its_own(tmp_path: Path) -> None:
@@ -155,6 +156,7 @@ def test_a_store_has_limits_of_its_own(tmp_path: Path) -> None:
             "[functions.f]\nattempt = 2",
             "functions.f: there is no setting 'attempt' .did you mean attempts..; there are ",
         ),
+        ("[functions.f]\nbackoff_s = 0", "functions.f.backoff_s: 0 makes no sense; it is a number of seconds above 0"),
         ("[functions.f]\ncache = 'soon'", "functions.f: 'soon' is no span of time; write 90, 5m, 2h or 7d"),
         ("[functions.f]\nattempts = true", "functions.f.attempts: True makes no sense; it is a whole number from 1"),
         ("[functions.f]\ncache_s = -1", "functions.f.cache_s: -1 makes no sense; it is a whole number from 0"),

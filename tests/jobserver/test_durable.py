@@ -10,7 +10,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
-from fleet.backoff import Backoff
 from fleet.jobserver import stores
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.job import Job, Peer
@@ -23,8 +22,6 @@ from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WOR
 from fleet.settings import FunctionPolicy, ServerLimits
 from tests.jobserver.test_broker import SECOND, BrokerMachine, Recorder, grabbed, peer
 
-QUICK = Backoff(first_s=1.0, cap_s=1.0)
-
 
 class House:
     """A broker, its store, and what was acknowledged."""
@@ -35,7 +32,7 @@ class House:
         self.broker = DurableBroker(
             lambda: b"H:test:%d" % next(numbers),
             ServerLimits(window=window, dead_jobs=dead_jobs),
-            policies={"": FunctionPolicy(backoff=QUICK, **policy)},
+            policies={"": FunctionPolicy(**{"backoff_most_s": 1.0, **policy})},
         )
         self.now = 0
         self.clock_s = 0.0  # how far the wall clock is ahead of `now`
@@ -333,6 +330,17 @@ def test_a_failure_is_final_where_nobody_asked_for_retries(house: House) -> None
     house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
     assert (house.look(ack.handle).end, house.look(ack.handle).data) == (End.FAILED, b"ValueError: no")
     assert not house.dead()
+
+
+def test_each_pause_is_twice_the_one_before_up_to_the_functions_most() -> None:
+    house = House(attempts=9, backoff_s=10.0, backoff_most_s=40.0)
+    house.broker._chance = lambda: 1.0
+    ack, worker = house.submit(), house.worker()
+    house.commit()
+    for pause_s in (10, 20, 40, 40):
+        house.finish(worker, grabbed(house.broker, worker), WORK_FAIL)
+        assert house.look(ack.handle).run_at - house.now // SECOND == pause_s
+        house.wait(pause_s)
 
 
 def test_the_oldest_dead_make_room_for_newer_ones_and_are_counted() -> None:
