@@ -23,7 +23,7 @@ from fleet.client.routing import CONTENT, content_key, ranked
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
 from fleet.client.terms import AT_ONCE, Terms
 from fleet.errors import Deadline, FleetError, NoServer, UsageError
-from fleet.protocol import Data
+from fleet.protocol import Data, payload
 from fleet.settings import Address, ServerLimits, Servers, parse_servers
 
 if TYPE_CHECKING:
@@ -183,9 +183,10 @@ class Client(PictureCalls, KeptCalls):
             NoServer: none of the servers answered; the text says which were tried.
             QueueFull: try again later.
             NoStore: ttl or attempts are given, and the job server keeps no jobs.
-            UsageError: a name or the workload is too large, or the arguments make no sense together.
+            UsageError: the workload is neither bytes nor text, it or a name is too large, or the arguments make no
+                sense together.
         """
-        data = workload.encode() if isinstance(workload, str) else workload
+        data = payload(workload, "a workload")
         unique = content_key(data) if unique == CONTENT else unique
         terms = Terms.of(time.time(), at, delay, ttl, attempts, schedule)
         if terms == AT_ONCE:

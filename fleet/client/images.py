@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 from fleet.client.blocking import Task
 from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
 from fleet.images import Picture, Spec, envelope
-from fleet.protocol import Data
+from fleet.protocol import Data, payload
 from fleet.settings import MIB
 
 HEAD_BYTES: Final = 1024  # of a packet, for the function and the unique
@@ -171,7 +171,15 @@ def read(source: Source) -> Data:
         if isinstance(source, str | os.PathLike):
             with open(source, "rb") as file:
                 return file.read()
-        return source.read()
+        return _bytes_of_file(source)
     except OSError as error:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else getattr(source, "name", "the file")
         raise UsageError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _bytes_of_file(file: IO[bytes]) -> Data:
+    found: Any = file.read()
+    if hasattr(found, "__await__"):
+        found.close()  # it would warn that nobody awaited it
+        raise UsageError(f"to read {type(file).__name__} has to be awaited; hand over the bytes: await file.read()")
+    return payload(found, "a picture")

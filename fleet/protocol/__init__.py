@@ -16,6 +16,7 @@ from fleet.protocol.packets import (
     encode_head,
     split_body,
 )
+from fleet.protocol.payload import payload
 
 __all__ = [
     "ARITY",
@@ -31,5 +32,6 @@ __all__ = [
     "TEXT",
     "encode",
     "encode_head",
+    "payload",
     "split_body",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fleet.errors import JobCancelled
-from fleet.protocol import Data
+from fleet.protocol import Data, payload
 from fleet.workers.conversation import Assigned, Conversation
 
 
@@ -55,12 +55,12 @@ class Job:
 
     def send_data(self, data: Data | str) -> None:
         """Send a part of the result now; the client may stream it. Raises JobCancelled, as the other two do."""
-        self._conversation.data(self._handle, _as_bytes(data))
+        self._conversation.data(self._handle, payload(data, "data"))
         self._send()
 
     def send_warning(self, data: Data | str) -> None:
         """Tell the client that something is not quite right, and go on."""
-        self._conversation.warning(self._handle, _as_bytes(data))
+        self._conversation.warning(self._handle, payload(data, "a warning"))
         self._send()
 
     def send_status(self, numerator: int, denominator: int) -> None:
@@ -72,7 +72,3 @@ class Job:
         self._flush()
         if self.cancelled:
             raise JobCancelled
-
-
-def _as_bytes(data: Data | str) -> Data:
-    return data.encode() if isinstance(data, str) else data

@@ -22,7 +22,7 @@ from typing import Final
 from fleet.backoff import Backoff
 from fleet.dial import Dial
 from fleet.errors import JobCancelled, JobFailed, ProtocolError, UsageError
-from fleet.protocol import Data
+from fleet.protocol import Data, payload
 from fleet.settings import Address, ServerLimits, Servers, parse_servers
 from fleet.workers.conversation import Assigned, Cancelled, Conversation, Event, Refused, Told
 from fleet.workers.job import Job
@@ -210,7 +210,7 @@ class Worker:
             if call is None:
                 raise JobFailed(f"this worker does not know the function {job.function}")
             result = call[0](job)
-            data = b"" if result is None else result.encode() if isinstance(result, str) else memoryview(result)
+            data = b"" if result is None else payload(result, f"the result of {job.function}")
         except JobFailed as failure:
             self._failed(conversation, assigned.handle, failure)
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -259,3 +261,13 @@ def test_closing_fails_what_has_not_ended(server: Address, client: Client) -> No
 def test_what_no_server_would_take_is_refused_before_it_is_sent(function: str, unique: str, size: int) -> None:
     with Client([closed_port()], limits=ServerLimits(packet_bytes=2000)) as client, pytest.raises(UsageError):
         client.submit(function, bytes(size), unique=unique)
+
+
+@pytest.mark.parametrize("wrong", [{"user": 5}, None, io.BytesIO(b"x")])
+def test_a_workload_that_is_no_bytes_is_refused_and_spoils_nothing_for_others(
+    server: Address, client: Client, wrong: Any
+) -> None:
+    with worker(server, reverse=reverse), client:
+        with pytest.raises(UsageError, match="a workload is bytes or text"):
+            client.run("reverse", wrong)
+        assert client.run("reverse", "ab") == b"ba"

@@ -10,7 +10,7 @@ import pytest
 
 from fleet import Client
 from fleet.client.images import Thumbnails
-from fleet.errors import BadImage, BadSpec, JobFailed
+from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
 from fleet.images import Header, Spec, sniff
 from fleet.settings import Address
 from tests.conftest import SAMPLES
@@ -71,3 +71,16 @@ def test_what_is_wrong_is_said_as_for_one(client: Client) -> None:
         asked(b"x")
     with pytest.raises(JobFailed):
         client.run("thumb.avatar", b'{"width":5}\nx')
+
+
+class Upload:
+    """An upload as asynchronous web frameworks have it."""
+
+    async def read(self) -> bytes:
+        return b""
+
+
+def test_an_upload_that_has_to_be_awaited_is_refused_with_what_to_do(client: Client) -> None:
+    upload: Any = Upload()
+    with pytest.raises(UsageError, match=r"await file\.read\(\)"):
+        client.resize(upload)
