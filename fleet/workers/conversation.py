@@ -106,8 +106,10 @@ class Conversation:
         """How the job ended."""
         if answer.error is None:
             self.complete(answer.handle, answer.result)
-        else:
+        elif answer.error:
             self.exception(answer.handle, answer.error)
+        else:
+            self.fail(answer.handle)
 
     def fail(self, handle: bytes) -> None:
         self._send(packets.WORK_FAIL, handle)

@@ -22,6 +22,7 @@ class Job:
         function: the name it was asked for by.
         handle: the job server's name for the job.
         unique: what the client called it; may be empty.
+        in_parts: a part of the result was sent.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Job:
         self._conversation = conversation
         self._flush = flush
         self._is_over = is_over
+        self.in_parts = False
         self._cancelled = False
 
     def __repr__(self) -> str:
@@ -46,9 +48,10 @@ class Job:
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants the result any more: a job server of ours said so, or its connection is gone.
+        """Whether nobody wants the result any more: a job server of ours said so, or one of another kind is gone.
 
-        What the function returns or raises then goes nowhere. Asking costs a look at the connection.
+        What the function returns or raises then goes nowhere. A server of ours that is gone has the result when it is
+        back, unless parts were sent, which went with it. Asking costs a look at the connection.
         """
         self._cancelled = self._cancelled or self._is_over()
         return self._cancelled
@@ -56,6 +59,7 @@ class Job:
     def send_data(self, data: Data | str) -> None:
         """Send a part of the result now; the client may stream it. Raises JobCancelled, as the other two do."""
         self._conversation.data(self._handle, payload(data, "data"))
+        self.in_parts = True
         self._send()
 
     def send_warning(self, data: Data | str) -> None:

@@ -1,4 +1,5 @@
-"""What a pool owes to job servers that are gone: results that were ready meanwhile, within bounds, and jobs that go on.
+"""What a worker of ours owes to job servers that are gone: results that were ready meanwhile, within bounds, and, of a
+pool, jobs that go on.
 
 Pure. Rule: a result is kept once and delivered once. What becomes of it is the job server's to decide: the new process
 takes it if it has the job and nobody else is at it, and drops it otherwise.
@@ -18,7 +19,7 @@ class Answer(NamedTuple):
 
     handle: bytes
     result: Data
-    error: str | None = None  # then there is no result
+    error: str | None = None  # then there is no result; empty: it did not say why
 
 
 class Late:

@@ -2,8 +2,9 @@
 
 Rule 1: a server that is gone never stops the others, and is tried again with growing, jittered pauses. Rule 2: a
 function that raises costs its own job: the client hears the exception's text, the worker goes on; what it raises
-because its job was cancelled, nobody hears. Rule 3: the connection is where a job's ownership lives; a result whose
-connection is gone is dropped, for the job server has given the job to somebody else.
+because its job was cancelled, nobody hears. Rule 3: the connection is where a job's ownership lives. A result whose
+connection is gone is owed to a job server of ours, which hears of it before it is asked for another job; for any other
+server it is dropped, for that has given the job to somebody else.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from fleet.backoff import Backoff
 from fleet.dial import Dial
 from fleet.errors import JobCancelled, JobFailed, ProtocolError, UsageError
 from fleet.protocol import Data, payload
-from fleet.settings import Address, ServerLimits, Servers, parse_servers
+from fleet.settings import Address, PoolLimits, ServerLimits, Servers, parse_servers
 from fleet.workers.conversation import Assigned, Cancelled, Conversation, Event, Refused, Told
 from fleet.workers.job import Job
+from fleet.workers.late import Answer, Late
 from fleet.workers.turns import Turns
 
 log = logging.getLogger("fleet.worker")
@@ -56,6 +58,7 @@ class Worker:
         self._functions: dict[str, tuple[WorkerFunction, int]] = {}
         self._links = [_Link(address) for address in self.servers]
         self._turns: Turns[_Link] = Turns()
+        self._late = Late(PoolLimits.late_bytes, round(PoolLimits.late_s * 1e9))
         self._stopping = threading.Event()
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_in, False)
@@ -168,9 +171,15 @@ class Worker:
             log.info("connected to %s", link.address)
             functions = [(name, ms) for name, (_, ms) in self._functions.items()]
             link.conversation.introduce(self.client_id, functions, pool=True)
-            self._turns.awake(link)
+            if self._late.owes(link.address, time.monotonic_ns()):
+                link.unsure, link.asked_at = True, time.monotonic()
+                self._guarded(link, link.flush)
+            else:
+                self._turns.awake(link)
 
     def _lost(self, link: _Link, reason: str) -> None:
+        if link.unconfirmed:
+            self._owe(link, link.unconfirmed)
         link.lost(random.random())
         self._turns.asleep(link)
         log.log(logging.WARNING if link.failures < 3 else logging.DEBUG, "job server %s: %s", link.address, reason)
@@ -188,11 +197,35 @@ class Worker:
                 self._turns.awake(link)
         elif event is Told.OTHER_GRAB:
             self._turns.awake(link)
+        elif link.unsure and event in (Told.OURS, Told.NOT_OURS):
+            link.unsure = False
+            self._settle(link)
+            self._turns.awake(link)
         elif event is Told.NO_JOB:
             self._turns.asleep(link)
             link.conversation.sleep()
             self._guarded(link, link.flush)
         return False
+
+    def _settle(self, link: _Link) -> None:
+        """Hand in what is owed to a job server that is back, if it is still one of ours."""
+        for answer in self._late.take(link.address, time.monotonic_ns()):
+            if link.conversation.ours:
+                self._answer(link, answer)
+
+    def _answer(self, link: _Link, answer: Answer, *, in_parts: bool = False) -> None:
+        """Tell how the job ended. A server that was away has not all of a result `in_parts`, and does the job again."""
+        if link.sock is not None:
+            link.conversation.end(answer)
+            link.unconfirmed = None if in_parts else answer
+            self._guarded(link, link.flush)
+        elif not in_parts:
+            self._owe(link, answer)
+
+    def _owe(self, link: _Link, answer: Answer) -> None:
+        link.unconfirmed = None
+        if link.conversation.ours:
+            self._late.keep(link.address, answer, time.monotonic_ns())
 
     def _run(self, link: _Link, assigned: Assigned) -> None:
         def flush() -> None:
@@ -201,34 +234,29 @@ class Worker:
         def is_over() -> bool:
             if link.sock is not None:
                 self._guarded(link, link.receive)
-            return link.sock is None or Cancelled(assigned.handle) in link.events
+            is_lost = link.sock is None and (job.in_parts or not link.conversation.ours)
+            return is_lost or Cancelled(assigned.handle) in link.events
 
-        conversation = link.conversation
-        job = Job(assigned, conversation, flush, is_over)
+        job = Job(assigned, link.conversation, flush, is_over)
+        if answer := self._outcome(job, assigned.handle):
+            self._answer(link, answer, in_parts=job.in_parts)
+
+    def _outcome(self, job: Job, handle: bytes) -> Answer | None:
+        """Run the function; None: nobody is to hear how that ended."""
         call = self._functions.get(job.function)
         try:
             if call is None:
                 raise JobFailed(f"this worker does not know the function {job.function}")
             result = call[0](job)
-            data = b"" if result is None else payload(result, f"the result of {job.function}")
+            return Answer(handle, b"" if result is None else payload(result, f"the result of {job.function}"))
         except JobFailed as failure:
-            self._failed(conversation, assigned.handle, failure)
+            return Answer(handle, b"", f"{type(failure).__name__}: {failure}" if failure.explained else "")
         except Exception as error:
             if isinstance(error, JobCancelled) and job.cancelled:
                 log.info("job %s of %s was cancelled", job.handle, job.function)
-                return
+                return None
             log.exception("job %s of %s failed", job.handle, job.function)
-            conversation.exception(assigned.handle, f"{type(error).__name__}: {error}")
-        else:
-            conversation.complete(assigned.handle, data)
-        flush()
-
-    @staticmethod
-    def _failed(conversation: Conversation, handle: bytes, failure: JobFailed) -> None:
-        if failure.explained:
-            conversation.exception(handle, f"{type(failure).__name__}: {failure}")
-        else:
-            conversation.fail(handle)
+            return Answer(handle, b"", f"{type(error).__name__}: {error}")
 
 
 class _Link:
@@ -244,10 +272,13 @@ class _Link:
         self.retry_at = 0.0  # seconds, monotonic, as all times here
         self.opened_at = 0.0
         self.asked_at = 0.0
+        self.unsure = False  # it is owed something, and has not said yet whether it is one of ours
+        self.unconfirmed: Answer | None = None  # sent, but the server has said nothing since
 
     def open(self) -> None:
         self.conversation = Conversation(ServerLimits.packet_bytes)
         self.events.clear()
+        self.unsure, self.unconfirmed = False, None
         self.opened_at = time.monotonic()
         self._dial = Dial(self.address)
         self.sock = self._dial.sock
@@ -259,7 +290,7 @@ class _Link:
             return self.retry_at
         if self.connecting:
             return self.opened_at + CONNECT_S
-        return self.asked_at + ANSWER_S if asked else time.monotonic() + 3600
+        return self.asked_at + ANSWER_S if asked or self.unsure else time.monotonic() + 3600
 
     def grab(self) -> None:
         self.conversation.grab()
@@ -295,7 +326,7 @@ class _Link:
                 return
             if not count:
                 raise ConnectionResetError("it closed the connection")
-            self.failures = 0
+            self.failures, self.unconfirmed = 0, None
             self.events += self.conversation.feed(data) if room is None else self.conversation.filled(count)
 
     def lost(self, chance: float) -> None:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.conftest import listening
 from tests.interop.servers import GEARMAND
 from tests.peer import Peer
 from tests.processes import FLEET, LIMIT_S, Program, until
+from tests.workers.test_adrift import Recorder
 
 pytestmark = pytest.mark.system
 
@@ -219,11 +221,12 @@ def test_what_is_sent_for_a_cancelled_job_raises_and_that_is_no_failure(
     assert "refused" not in caplog.text
 
 
-def test_a_job_whose_server_is_gone_is_over_too(spawn: Callable[..., Program]) -> None:
+def test_a_job_is_over_whose_parts_went_with_its_server(spawn: Callable[..., Program]) -> None:
     program = spawn(*FLEET, "server", "--port", "0")
     running, seen = threading.Event(), threading.Event()
 
     def patient(job: Job) -> None:
+        job.send_data("part")
         running.set()
         until(lambda: job.cancelled, "it is told")
         assert job.cancelled
@@ -235,6 +238,81 @@ def test_a_job_whose_server_is_gone_is_over_too(spawn: Callable[..., Program]) -
         assert running.wait(LIMIT_S)
         program.process.kill()
         assert seen.wait(LIMIT_S)
+
+
+def test_a_durable_job_whose_server_dies_meanwhile_is_not_done_again(
+    spawn: Callable[..., Program], tmp_path: Path
+) -> None:
+    words = *FLEET, "server", "--store", f"sqlite:{tmp_path}/jobs", "--port"
+    program = spawn(*words, "0")
+    where = listening(program)
+    running, go = threading.Event(), threading.Event()
+    runs: list[str] = []
+
+    def slow(job: Job) -> str:
+        runs.append(job.handle)
+        running.set()
+        assert go.wait(LIMIT_S)
+        assert not job.cancelled
+        job.send_status(1, 1)  # which nobody hears
+        return "done"
+
+    with working(Worker(where).register("slow", slow)):
+        with Client(where) as client:
+            handle = client.submit("slow", background=True).handle
+        assert running.wait(LIMIT_S)
+        program.process.kill()
+        program.ended()
+        go.set()
+        assert listening(spawn(*words, str(where.port))) == where
+        with Client(where, timeout=LIMIT_S) as client:
+            assert client.job(handle).result() == b"done"
+            assert not list(client.jobs())
+    assert runs == [handle]
+
+
+@pytest.mark.parametrize("function", ["reverse", "explode", "give up"])
+def test_a_result_that_may_not_have_arrived_is_sent_again_before_anything_is_asked_for(function: str) -> None:
+    kind = {"reverse": packets.WORK_COMPLETE, "explode": packets.WORK_EXCEPTION, "give up": packets.WORK_FAIL}[function]
+
+    def explode(job: Job) -> None:
+        raise ValueError("no")
+
+    def give_up(job: Job) -> None:
+        raise JobFailed
+
+    with Recorder() as recorder:
+        worker = Worker(recorder.address).register("reverse", reverse).register("explode", explode)
+        with working(worker.register("give up", give_up)):
+            with recorder.accepted() as link:
+                link.until(packets.GRAB_JOB_UNIQ)
+                link.send(packets.OPTION_RES, packets.POOL)
+                link.send(packets.JOB_ASSIGN_UNIQ, b"H:1", function.encode(), b"", b"abc")
+                (*_, sent) = link.until(kind)  # and now the server dies
+            with recorder.accepted() as link:
+                before = link.until(packets.OPTION_REQ)
+                link.send(packets.OPTION_RES, packets.POOL)
+                (*between, again) = link.until(kind)
+                assert again == sent
+                assert packets.GRAB_JOB_UNIQ not in {packet.kind for packet in (*before, *between)}
+                link.until(packets.GRAB_JOB_UNIQ)
+                link.send(packets.NO_JOB)
+                link.until(packets.PRE_SLEEP)
+            with recorder.accepted() as link:  # it is owed no more
+                assert kind not in {packet.kind for packet in link.until(packets.GRAB_JOB_UNIQ)}
+
+
+def test_another_kind_of_server_in_its_place_hears_nothing_of_it() -> None:
+    with Recorder() as recorder, working(Worker(recorder.address).register("reverse", reverse)):
+        with recorder.accepted() as link:
+            link.until(packets.GRAB_JOB_UNIQ)
+            link.send(packets.OPTION_RES, packets.POOL)
+            link.send(packets.JOB_ASSIGN_UNIQ, b"H:1", b"reverse", b"", b"abc")
+            link.until(packets.WORK_COMPLETE)
+        with recorder.accepted() as link:
+            link.until(packets.OPTION_REQ)
+            link.send(packets.ERROR, b"UNKNOWN_OPTION", b"Server does not recognize given option")
+            assert packets.WORK_COMPLETE not in {packet.kind for packet in link.until(packets.GRAB_JOB_UNIQ)}
 
 
 def test_another_jobs_cancel_is_a_failure_like_any_other(server: Address, client: Client) -> None:
