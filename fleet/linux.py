@@ -56,6 +56,22 @@ def fork_alone() -> int:
     return pid
 
 
+def ready_teller() -> Callable[[], None]:
+    """What tells systemd, where it waits to hear that, that this process is ready (sd_notify(3)).
+
+    To be asked for before other processes are started: from then on they do not know where to tell it.
+    """
+    address = os.environ.pop("NOTIFY_SOCKET", "")
+
+    def tell() -> None:
+        import socket
+
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)
+
+    return tell if address else lambda: None
+
+
 def follow_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent, process number `parent`, dies; exit if it is gone already.
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from fleet import linux
 from tests.processes import ROOT
@@ -102,3 +106,28 @@ def test_the_kernel_tells_of_memory() -> None:
     kills = linux.oom_kills()
     assert kills is not None
     assert kills >= 0
+
+
+READY = """
+tell = linux.ready_teller()
+print(os.environ.get("NOTIFY_SOCKET"))
+tell()
+tell()
+"""
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told_and_what_is_started_later_tells_it_nothing(
+    abstract: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"@{tmp_path}/notify" if abstract else f"{tmp_path}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.settimeout(30)
+        systemd.bind(path.replace("@", "\0"))
+        monkeypatch.setenv("NOTIFY_SOCKET", path)
+        assert done(READY) == ["None"]
+        assert [systemd.recv(100) for _ in range(2)] == [b"READY=1"] * 2
+
+
+def test_without_systemd_nobody_is_told() -> None:
+    assert done(READY) == ["None"]

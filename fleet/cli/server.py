@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet.cli import options, put
+from fleet.linux import ready_teller
 from fleet.settings import DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
@@ -50,3 +51,4 @@ def _announce(server: JobServer) -> None:
     put(f"listening {server.address}")
     for name, address in server.gateways.items():
         put(f"{name} listening {address}")
+    ready_teller()()

@@ -22,6 +22,7 @@ from typing import Final
 from fleet.supervisor.spec import Exit, Part, Plan, Policy, fill
 
 NEVER: Final = 2**63 - 1  # ns
+READY: Final = "ready"  # the line that says that all parts are
 NS: Final = 1_000_000_000  # in a second
 
 
@@ -147,7 +148,7 @@ class Machine:
         self._todo.append(Report(f"{name} is back: {line}") if again else Announce(f"{name:<{self._column}}{line}"))
         if not self._was_ready and all(one.state is State.RUNNING for one in self.lives.values()):
             self._was_ready = True
-            self._todo.append(Announce("ready"))
+            self._todo.append(Announce(READY))
 
     def exited(self, name: str, end: Exit, now: int) -> None:
         """The part's process ended, or could not be started at all."""

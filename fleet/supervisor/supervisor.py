@@ -18,8 +18,9 @@ from types import FrameType
 from typing import Any, Final, TextIO
 
 from fleet.lines import Output
+from fleet.linux import ready_teller
 from fleet.supervisor.children import STOP_SIGNALS, Child, Children, unstarted
-from fleet.supervisor.machine import NS, Action, Announce, Kill, Machine, Relay, Report, Spawn, Terminate
+from fleet.supervisor.machine import NS, READY, Action, Announce, Kill, Machine, Relay, Report, Spawn, Terminate
 from fleet.supervisor.spec import Part, Plan, Policy
 
 LEAVE_S: Final = 2.0  # for the killed to be gone at the very end; longer only hangs in the kernel
@@ -102,6 +103,7 @@ class Supervisor:
         code of the part that could not be started at first. No child is left, whichever it was. The process is the
         supervisor's while this runs: its signal handlers are replaced, and every child it has is reaped here.
         """
+        self._tell_ready = ready_teller()
         self._signals = Signals()
         self._children = Children()
         self._selector = selectors.DefaultSelector()
@@ -156,6 +158,8 @@ class Supervisor:
                 self._children.kill(name)
             case Announce(text):
                 self._out.line(text)
+                if text == READY:
+                    self._tell_ready()
             case Report(text):
                 self._err.line(f"fleet up: {text}")
             case Relay(name, text):

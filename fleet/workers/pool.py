@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from fleet.errors import UsageError
 from fleet.lines import Output
+from fleet.linux import ready_teller
 from fleet.settings import Address, Containment, PoolLimits
 from fleet.workers.denials import Denials
 from fleet.workers.functions import kit as pictures
@@ -162,7 +163,13 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, pool.stop)
-    await pool.run(lambda: _put(f"ready {slots} slots: {', '.join(kit.names)}"))
+    tell_ready = ready_teller()
+
+    def ready() -> None:
+        _put(f"ready {slots} slots: {', '.join(kit.names)}")
+        tell_ready()
+
+    await pool.run(ready)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,122 @@
+"""The tasks of `fab -r ops`: each reads the inventory, does one thing on its hosts, and prints a line for each."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))  # fab puts this folder there, and not the one that holds it
+
+from invoke.exceptions import Exit  # noqa: E402
+from invoke.tasks import task  # noqa: E402
+
+from fleet.errors import FleetError, UsageError  # noqa: E402
+from ops import inventory, plan, release, run  # noqa: E402
+from ops.inventory import Inventory  # noqa: E402
+from ops.run import Verdict  # noqa: E402
+
+SOME_FAILED: Final = 6  # as of fleet's own commands
+HOSTS: Final = {
+    "hosts": "only these of the inventory, with commas between them",
+    "inventory": "the file that names the hosts (ops/inventory.toml)",
+}
+Context = Any  # Fabric's, which has no types
+
+
+def _read(path: str, hosts: str) -> Inventory:
+    file = Path(path) if path else HERE / "inventory.toml"
+    try:
+        return inventory.read(file.read_text()).only(hosts)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Exit(f"the inventory {file} cannot be read: {error}", UsageError.exit_code) from error
+    except FleetError as error:
+        raise Exit(f"{file}: {error}", error.exit_code) from error
+
+
+def _template() -> str:
+    return (HERE / "systemd" / "fleet.service").read_text()
+
+
+def _tell(verdicts: Iterable[Verdict]) -> None:
+    """Print them as they come. Ends with 6 if a host failed."""
+    failed = 0
+    for verdict in verdicts:
+        failed += not verdict.ok
+        out = sys.stdout if verdict.ok else sys.stderr
+        for line in verdict.text.splitlines() or ["done"]:
+            print(f"{verdict.host.name:<16} {line}", file=out, flush=True)
+    if failed:
+        raise Exit(code=SOME_FAILED)
+
+
+@task(help={**HOSTS, "batch": "how many hosts at a time, once the first has worked", "extras": "of fleet's to install"})
+def deploy(c: Context, hosts: str = "", inventory: str = "", batch: int = 4, extras: str = release.EXTRAS) -> None:
+    """Put this checkout on the hosts and run it: one first, then the others; who fails goes back."""
+    found = _read(inventory, hosts)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            built = release.build(Path(folder), extras)
+        except FleetError as error:
+            raise Exit(str(error), error.exit_code) from error
+        print(f"built {built.name}, {built.file.stat().st_size / 1e6:.0f} MB", flush=True)
+        _tell(run.in_batches(found.hosts, c.config, run.deployer(found, built, _template()), batch))
+
+
+@task(help=HOSTS)
+def rollback(c: Context, hosts: str = "", inventory: str = "") -> None:
+    """Go back to the release that ran before."""
+    found = _read(inventory, hosts)
+
+    def act(remote: run.Remote) -> str:
+        remote.do(plan.back(found))
+        run.restart(remote, found, _template())
+        return remote.do(plan.status(found))
+
+    _tell(run.in_batches(found.hosts, c.config, act, 4))
+
+
+@task(help=HOSTS)
+def start(c: Context, hosts: str = "", inventory: str = "") -> None:
+    """Start what is installed, where it does not run."""
+    found = _read(inventory, hosts)
+    template = _template()
+    _tell(
+        run.everywhere(
+            found.hosts,
+            c.config,
+            lambda remote: remote.do(plan.start(found, remote.host, plan.unit(template, found, remote.host))),
+        )
+    )
+
+
+@task(help=HOSTS)
+def stop(c: Context, hosts: str = "", inventory: str = "") -> None:
+    """Let running jobs finish, and end it."""
+    found = _read(inventory, hosts)
+    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(plan.stop(found))))
+
+
+@task(help={**HOSTS, "batch": "how many hosts at a time, once the first has worked"})
+def restart(c: Context, hosts: str = "", inventory: str = "", batch: int = 4) -> None:
+    """Stop and start it, one host first, then the others."""
+    found = _read(inventory, hosts)
+    template = _template()
+    _tell(run.in_batches(found.hosts, c.config, lambda remote: run.restart(remote, found, template), batch))
+
+
+@task(help=HOSTS)
+def status(c: Context, hosts: str = "", inventory: str = "") -> None:
+    """Say of each host whether fleet runs, and which release."""
+    found = _read(inventory, hosts)
+    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(plan.status(found))))
+
+
+@task(help={**HOSTS, "lines": "how many of each host"})
+def logs(c: Context, hosts: str = "", inventory: str = "", lines: int = 20) -> None:
+    """Show the end of each host's log."""
+    found = _read(inventory, hosts)
+    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(plan.logs(found, lines))))
