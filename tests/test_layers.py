@@ -90,6 +90,7 @@ PICTURE_MODULES = (
         "pipeline",
         "engines/__init__",
         "engines/pillow",
+        "engines/remains",
         "engines/vips",
         "engines/wand",
         "engines/webp",

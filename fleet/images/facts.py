@@ -25,6 +25,7 @@ class Facts:
     source_width: int
     source_height: int
     engine: str  # which library decoded the source
+    complete: bool  # false: the source is broken, and this is what could be decoded of it
 
     @property
     def content_type(self) -> str:

@@ -7,10 +7,10 @@ Importing this loads no image library: the modules that need one are imported wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from fleet.errors import BadImage, BadSpec
 from fleet.images.facts import Facts
@@ -37,9 +37,11 @@ from fleet.images.spec import MOVING, Spec
 if TYPE_CHECKING:
     from PIL import Image
 
-    from fleet.images.engines import Source
+    from fleet.images.engines import Frame, Source
+    from fleet.images.views import Held
 
 Watermarks = Mapping[str, bytes]
+Made = TypeVar("Made")
 
 NO_WATERMARKS: Final[Watermarks] = {}
 
@@ -51,6 +53,7 @@ class _Terms:
     limits: Limits
     watermarks: Watermarks
     facts: bool
+    complete: bool = True  # false: what can be decoded of a broken source will do
 
 
 def render(
@@ -74,9 +77,14 @@ def render(
         BadImage: its `reason` is ``unsupported``, ``too-large``, ``corrupt`` or ``resource``.
         BadSpec: the picture has not what the spec names: a part of it, a watermark.
     """
-    spec, terms = spec or Spec(), _Terms(limits or Limits(), watermarks, facts)
-    with _opened(data, _frames(spec, terms.limits), terms.limits, spec.engine) as (header, source):
-        return _made(header, source, source.size, spec, terms)
+    spec = spec or Spec()
+    frames = _frames(spec, limits or Limits())
+
+    def make(terms: _Terms) -> Picture:
+        with _opened(data, frames, terms, spec.engine) as (header, source):
+            return _made(header, source, source.size, spec, terms)
+
+    return _at_best(make, _Terms(limits or Limits(), watermarks, facts), spec.lenient)
 
 
 def render_many(
@@ -89,30 +97,58 @@ def render_many(
 ) -> Iterator[tuple[str, Picture]]:
     """The pictures that several specs ask for, by name, largest first, each as soon as it is made; as `render`.
 
-    The source is decoded once, at the size that the largest of them needs, and all are made of that.
+    The source is decoded once, at the size that the largest of them needs, and all are made of that. A broken one
+    will do if that holds for each of them.
     """
+
+    def make(terms: _Terms) -> tuple[Header, Held, _Terms]:
+        return *_held(data, specs, terms), terms
+
+    lenient = all(spec.lenient for spec in specs.values())
+    header, held, terms = _at_best(make, _Terms(limits or Limits(), watermarks, facts), lenient)
+    with _memory_is_short():
+        for name in sorted(specs, key=lambda name: -_scale(held.size, specs[name])):
+            yield name, _made(header, held, held.size, specs[name], terms)
+
+
+def _at_best(make: Callable[[_Terms], Made], terms: _Terms, lenient: bool) -> Made:
+    """What is made of the whole picture; or, where that will do and the picture is broken, of what there is of it."""
+    try:
+        return make(terms)
+    except BadImage as error:
+        if not lenient or error.reason != "corrupt":
+            raise
+    return make(replace(terms, complete=False))
+
+
+def _held(data: Buffer, specs: Mapping[str, Spec], terms: _Terms) -> tuple[Header, Held]:
+    """A source in memory, at the size that the largest of the results needs."""
     from fleet.images.views import hold
 
-    terms = _Terms(limits or Limits(), watermarks, facts)
     frames = max((_frames(spec, terms.limits) for spec in specs.values()), default=1)
     engine = next((spec.engine for spec in specs.values() if spec.engine), None)
-    with _opened(data, frames, terms.limits, engine) as (header, source):
-        scales = {name: _scale(source.size, spec) for name, spec in specs.items()}
+    with _opened(data, frames, terms, engine) as (header, source):
+        scale = max((_scale(source.size, spec) for spec in specs.values()), default=1.0)
         linear = any(spec.linear for spec in specs.values())
-        held = hold(source, shrunk(source.size, max(scales.values(), default=1.0)), frames, linear)
-        for name in sorted(specs, key=lambda name: -scales[name]):
-            yield name, _made(header, held, source.size, specs[name], terms)
+        return header, hold(source, shrunk(source.size, scale), frames, linear)
 
 
 @contextmanager
-def _opened(data: Buffer, frames: int, limits: Limits, engine: str | None = None) -> Iterator[tuple[Header, Source]]:
+def _opened(data: Buffer, frames: int, terms: _Terms, engine: str | None = None) -> Iterator[tuple[Header, Source]]:
     from fleet.images.engines.router import engine_for
 
-    header = sniff(data, limits.formats)
-    check(header, len(data), limits, frames)
+    header = sniff(data, terms.limits.formats)
+    check(header, len(data), terms.limits, frames)
+    lenient = not terms.complete
+    opener = engine_for(header, engine, lenient=lenient)
+    with _memory_is_short(), opener.open(data, header, terms.limits, lenient=lenient) as source:
+        yield header, source
+
+
+@contextmanager
+def _memory_is_short() -> Iterator[None]:
     try:
-        with engine_for(header, engine).open(data, header, limits) as source:
-            yield header, source
+        yield
     except MemoryError as error:
         raise BadImage("resource", "the picture needs more memory than it may have") from error
 
@@ -134,6 +170,8 @@ def _made(header: Header, source: Source, original: Size, spec: Spec, terms: _Te
     source, planned = _view(source, spec, frames)
     check_result(Size(*(side + 2 * spec.padding for side in planned.canvas)), terms.limits)
     loaded = source.load(Reduction(planned.crop, planned.scaled, frames, spec.linear))
+    if not terms.complete and _is_empty(loaded.frames[0].image):
+        raise BadImage("corrupt", f"the {header.format.upper()} is broken, and nothing of it can be decoded")
     work = Work(spec, planned, _mark(spec, planned.scaled, terms))
     finished = [Frame(finish(image, work), duration_ms) for image, duration_ms in loaded.frames]
     format = formats.chosen(spec, header.format, finished[0].image, len(finished))
@@ -142,7 +180,12 @@ def _made(header: Header, source: Source, original: Size, spec: Spec, terms: _Te
     result = encode(finished, spec, format, loaded.loops, kept)
     if not terms.facts:
         return Picture(result)
-    return Picture(result, _facts(result, format, finished[0].image, len(finished), header, original, loaded.engine))
+    return Picture(result, _facts(result, format, finished, header, original, loaded.engine, terms.complete))
+
+
+def _is_empty(image: Image.Image) -> bool:
+    """Of one colour, as pixels are that no decoder has come to."""
+    return image.width * image.height > 1 and image.getcolors(1) is not None
 
 
 # -- Views and plans ------------------------------------------------------------------------------------------------
@@ -222,24 +265,25 @@ def _mark(spec: Spec, size: Size, terms: _Terms) -> Image.Image | None:
     if spec.watermark not in terms.watermarks:
         known = ", ".join(terms.watermarks) or "none"
         raise BadSpec(f"there is no watermark {spec.watermark!r}; the settings have: {known}")
-    with _opened(terms.watermarks[spec.watermark], 1, terms.limits) as (_, source):
+    with _opened(terms.watermarks[spec.watermark], 1, replace(terms, complete=True)) as (_, source):
         planned = plan(source.size, *room(size, spec.watermark_size), "inside")
         return source.load(Reduction(planned.crop, planned.scaled)).frames[0].image
 
 
 def _facts(
-    data: bytes, format: str, image: Image.Image, frames: int, header: Header, original: Size, engine: str
+    data: bytes, format: str, frames: list[Frame], header: Header, original: Size, engine: str, complete: bool
 ) -> Facts:
     from hashlib import sha256
 
     from fleet.images import placeholder
 
+    image = frames[0].image
     look = placeholder.small(image)
     return Facts(
         format=format,
         width=image.width,
         height=image.height,
-        frames=frames,
+        frames=len(frames),
         bytes=len(data),
         sha256=sha256(data).hexdigest(),
         dominant_colour=placeholder.dominant_colour(look),
@@ -248,6 +292,7 @@ def _facts(
         source_width=original.width,
         source_height=original.height,
         engine=engine,
+        complete=complete,
     )
 
 

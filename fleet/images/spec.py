@@ -126,6 +126,9 @@ class Spec:
     )
     animated: bool = option(False, Flag(), "keep all frames of a moving picture, where the format can", "Form")
     keep_copyright: bool = option(False, Flag(), "keep the EXIF fields Copyright and Artist", "Form")
+    lenient: bool = option(
+        False, Flag(), "of a picture that breaks off or is damaged, make do with what can be decoded", "Form"
+    )
     engine: str | None = option(
         None,
         Word(ENGINES),

@@ -42,6 +42,7 @@ WANTED: Final[tuple[dict[str, Any], ...]] = (
     {"width": 24, "animated": True, "format": "webp"},
     {"trim": 10, "keep_copyright": True, "format": "jpeg"},
     {"width": 20, "linear": True, "rotate": 10, "format": "png"},
+    {"width": 24, "lenient": True, "format": "jpeg"},
 )
 ENGINES: Final = {"jpeg": ("vips",), "png": ("vips",), "webp": ("vips",), "gif": ("vips",), "avif": ()}
 

@@ -74,7 +74,10 @@ class Engine(Protocol):
     library: str  # what does the work, and its version
     formats: frozenset[str]  # of sources, as `Header.format` has them
 
-    def open(self, data: Buffer, header: Header, limits: Limits) -> AbstractContextManager[Source]: ...
+    def open(
+        self, data: Buffer, header: Header, limits: Limits, *, lenient: bool = False
+    ) -> AbstractContextManager[Source]:
+        """Open a picture; `lenient`: of one that is broken, what can be decoded, as far as the library can do that."""
 
     def warm_up(self) -> None:
         """Load what the first picture of each format would load, for a process that is forked from this one."""

@@ -30,7 +30,7 @@ class Heif:
     formats = frozenset({"heic"})
 
     @contextmanager
-    def open(self, data: Buffer, header: Header, limits: Limits) -> Iterator[PillowSource]:
+    def open(self, data: Buffer, header: Header, limits: Limits, *, lenient: bool = False) -> Iterator[PillowSource]:
         with blamed(header):
             picture = pillow_heif.open_heif(bytes(data), convert_hdr_to_8bit=True)
             check(Header(header.format, *picture.size), len(data), limits)

@@ -23,7 +23,7 @@ from PIL import (
 )
 
 from fleet.images.colour import eight_bits, see_through, srgb_profile, to_srgb
-from fleet.images.engines import REDUCING_GAP, Frame, Loaded, Reduction
+from fleet.images.engines import REDUCING_GAP, Frame, Loaded, Reduction, remains
 from fleet.images.engines.blame import blamed
 from fleet.images.engines.webp import WebPFile
 from fleet.images.geometry import Box, Size, stored_box, stored_size
@@ -74,13 +74,14 @@ class Pillow:
     formats = frozenset(DECODERS)
 
     @contextmanager
-    def open(self, data: Buffer, header: Header, limits: Limits) -> Iterator[PillowSource]:
+    def open(self, data: Buffer, header: Header, limits: Limits, *, lenient: bool = False) -> Iterator[PillowSource]:
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one picture, one processor: the pool has as many runners as it wants
-        with blamed(header, Image.DecompressionBombError):
-            image = DECODERS[header.format](cast(IO[bytes], Window(data)))
-        with image:
-            check(Header(header.format, *image.size), len(data), limits)  # the library's own opinion of its size
-            yield PillowSource(image, header)
+        with remains.allowed(lenient):
+            with blamed(header, Image.DecompressionBombError):
+                image = DECODERS[header.format](cast(IO[bytes], Window(data)))
+            with image:
+                check(Header(header.format, *image.size), len(data), limits)  # the library's own opinion of its size
+                yield PillowSource(image, header)
 
     def warm_up(self) -> None:
         Image.preinit()

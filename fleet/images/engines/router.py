@@ -39,8 +39,8 @@ RESAMPLER: Final = "vips"  # for what other engines have decoded, too
 WORTH_VIPS_PX: Final = 500_000
 
 
-def engine_for(header: Header, wanted: str | None = None) -> Engine:
-    """The engine for such a picture; `wanted` names one that must be it.
+def engine_for(header: Header, wanted: str | None = None, *, lenient: bool = False) -> Engine:
+    """The engine for such a picture; `wanted` names one that must be it, `lenient` is for one that is broken.
 
     Raises:
         BadImage: ``unsupported``: none that opens the format is installed.
@@ -49,7 +49,7 @@ def engine_for(header: Header, wanted: str | None = None) -> Engine:
     if wanted:
         return _wanted(header.format, wanted)
     order = ORDER[header.format]
-    if order[-1] == "pillow" and header.width * header.height < WORTH_VIPS_PX:
+    if order[-1] == "pillow" and (lenient or header.width * header.height < WORTH_VIPS_PX):
         order = ("pillow",)
     missing = []
     for name in order:

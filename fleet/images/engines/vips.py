@@ -46,6 +46,8 @@ CLASSES: Final = {
     "gif": "VipsForeignLoadNsgifSource",
     "svg": "VipsForeignLoadSvgSource",
 }
+# Of what is broken, libvips gives the rest of a PNG as whatever was in its memory, and no WebP at all.
+LENIENT: Final = frozenset({"jpeg", "gif"})
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 STRIP_ROWS: Final = 16
 # From here on an edge that is moved to the nearest pixel of the source moves by an eighth of the result's, at most.
@@ -68,9 +70,9 @@ class Vips:
             pyvips.operation_block_set(loader, False)
 
     @contextmanager
-    def open(self, data: Buffer, header: Header, limits: Limits) -> Iterator[VipsSource]:
+    def open(self, data: Buffer, header: Header, limits: Limits, *, lenient: bool = False) -> Iterator[VipsSource]:
         with blamed(header):
-            source = VipsSource(data, header)
+            source = VipsSource(data, header, lenient)
         check(Header(header.format, *source.stored), len(data), limits)  # the library's own opinion of its size
         yield source
 
@@ -94,9 +96,10 @@ VIPS: Final = Vips()
 class VipsSource:
     """A picture that libvips has opened and not yet decoded."""
 
-    def __init__(self, data: Buffer, header: Header) -> None:
+    def __init__(self, data: Buffer, header: Header, lenient: bool = False) -> None:
         self._data = data
         self._header = header
+        self._fail_on = "none" if lenient and header.format in LENIENT else "truncated"
         image = self._loaded()
         self._exif: bytes = _field(image, "exif-data", b"")
         self._profile: bytes | None = _field(image, "icc-profile-data", None)
@@ -125,7 +128,7 @@ class VipsSource:
     def _loaded(self, **options: Any) -> Any:
         """The picture anew, from its first byte, to be read from top to bottom."""
         source = pyvips.Source.new_from_memory(self._data)
-        return LOADERS[self._header.format](source, access="sequential", fail_on="truncated", **options)
+        return LOADERS[self._header.format](source, access="sequential", fail_on=self._fail_on, **options)
 
     def _moving(self, frames: int) -> Any:
         """So many frames at most, one below the other."""

@@ -54,7 +54,7 @@ class Wand:
             raise Unusable(f"ImageMagick's policy is not in force as it should be: {'; '.join(missing)}")
 
     @contextmanager
-    def open(self, data: Buffer, header: Header, limits: Limits) -> Iterator[PillowSource]:
+    def open(self, data: Buffer, header: Header, limits: Limits, *, lenient: bool = False) -> Iterator[PillowSource]:
         with blamed(header), MagickImage() as picture:
             library.MagickSetFilename(picture.wand, header.format.encode() + b":[0]")
             if not library.MagickReadImageBlob(picture.wand, bytes(data), len(data)):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from PIL import Image, WebPImagePlugin
 
+from fleet.images.engines import remains
+from fleet.images.headers.webp import chunk
+
 ABI: Final = 0x0209  # of the structures below, as libwebp's decode.h has it since 2020; another is refused by libwebp
 RGB, RGBA = 0, 1
-OUT_OF_MEMORY, BREAKS_OFF = 1, 7
+OUT_OF_MEMORY, WAITS_FOR_MORE, BREAKS_OFF = 1, 5, 7
 
 
 class _Config(ctypes.Structure):
@@ -52,6 +55,9 @@ def library() -> Any:
         data = ctypes.c_char_p, ctypes.c_size_t
         found.WebPGetFeaturesInternal.argtypes = *data, ctypes.c_void_p, ctypes.c_int
         found.WebPDecode.argtypes = *data, ctypes.c_void_p
+        found.WebPIDecode.argtypes, found.WebPIDecode.restype = (*data, ctypes.c_void_p), ctypes.c_void_p
+        found.WebPIUpdate.argtypes = ctypes.c_void_p, *data
+        found.WebPIDelete.argtypes = (ctypes.c_void_p,)
         return found if found.WebPInitDecoderConfigInternal(ctypes.byref(_Config()), ABI) else None
     except (ImportError, AttributeError, OSError):
         return None
@@ -63,10 +69,27 @@ class WebPFile(WebPImagePlugin.WebPImageFile):
     def _open(self) -> None:
         assert self.fp
         file = self.fp
-        super()._open()
+        try:
+            super()._open()
+        except OSError:
+            if not (remains.will_do() and library()):
+                raise
+            self._open_what_is_left(file)
         file.seek(0)
         self._data = file.read()
         self._is_still = bool(library()) and not _config(self._data).has_animation
+
+    def _open_what_is_left(self, file: IO[bytes]) -> None:
+        """Of a picture that Pillow does not open, because it breaks off."""
+        file.seek(0)
+        data = file.read()
+        config = _config(data)
+        if config.has_animation or not config.width:
+            raise OSError("the data is truncated")
+        self._size, self._mode = (config.width, config.height), "RGBA" if config.has_alpha else "RGB"
+        self.n_frames, self.is_animated = 1, False
+        if profile := chunk(data, b"ICCP"):
+            self.info["icc_profile"] = profile
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
         """Down by the largest whole number that leaves it as large as `size`, like Pillow's own `reduce`."""
@@ -102,9 +125,19 @@ def _decoded(data: bytes, size: tuple[int, int], bands: int) -> bytearray:
     config.colourspace = RGBA if bands == 4 else RGB
     config.is_external, config.stride, config.size = 1, width * bands, len(pixels)
     config.pixels = ctypes.addressof((ctypes.c_char * len(pixels)).from_buffer(pixels))
-    status = library().WebPDecode(data, len(data), ctypes.byref(config))
+    status = (_decode_what_comes if remains.will_do() else library().WebPDecode)(data, len(data), ctypes.byref(config))
     if status == OUT_OF_MEMORY:
         raise MemoryError
-    if status:
-        raise OSError("the data is truncated" if status == BREAKS_OFF else f"libwebp says {status}")
+    if status and not (remains.will_do() and any(pixels)):
+        raise OSError("the data is truncated" if status in (WAITS_FOR_MORE, BREAKS_OFF) else f"libwebp says {status}")
     return pixels
+
+
+def _decode_what_comes(data: bytes, size: int, config: Any) -> int:
+    """Row by row, as from a network: the rows that are decoded stay, whatever comes then."""
+    decoder = library().WebPIDecode(None, 0, config)
+    if not decoder:
+        return OUT_OF_MEMORY
+    status: int = library().WebPIUpdate(decoder, data, size)
+    library().WebPIDelete(decoder)
+    return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import unpack_from
 
 from fleet.errors import BadImage
@@ -29,13 +30,24 @@ def read(data: Buffer) -> Header:
 
 
 def _webp_frames(data: Buffer) -> int:
-    at, frames = 30, 0
+    return max(1, sum(kind == b"ANMF" for kind, _, _ in _chunks(data)))
+
+
+def chunk(data: Buffer, wanted: bytes) -> bytes:
+    """What is in the first chunk of that kind; nothing if there is none, or it is not all there."""
+    for kind, start, end in _chunks(data):
+        if kind == wanted and end <= len(data):
+            return bytes(data[start:end])
+    return b""
+
+
+def _chunks(data: Buffer) -> Iterator[tuple[bytes, int, int]]:
+    """The kind of each chunk, and where what is in it begins and ends."""
+    at = 12
     for _ in range(MAX_STEPS):
         if at + 8 > len(data):
-            break
+            return
         kind, size = unpack_from("<4sI", data, at)
-        frames += kind == b"ANMF"
+        yield kind, at + 8, at + 8 + size
         at += 8 + size + (size & 1)
-    else:
-        raise endless()
-    return max(1, frames)
+    raise endless()

@@ -46,6 +46,7 @@ OF_THE_BYTES: Final = {
     "accept",
     "progressive",
     "animated",
+    "lenient",
     "keep_copyright",
     "engine",
 }

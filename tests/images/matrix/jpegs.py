@@ -71,6 +71,54 @@ def broken_off() -> Files:
             yield f"{name} at {percent} %", data[: len(data) * percent // 100]
 
 
+LENIENT: Final = {"width": 40, "format": "png", "lenient": True}
+
+
+@row("M25", "ok", options=LENIENT, check=lambda verdict: is_said_to_be_a_part(verdict))
+def broken_off_and_that_will_do() -> Files:
+    for name in ("kitten-cmyk.jpg", "kitten-progressive.jpg", "kitten.png", "kitten.webp"):
+        data = sample(name)
+        yield name, data[: len(data) * 6 // 10]
+
+
+def is_said_to_be_a_part(verdict: Verdict) -> None:
+    assert verdict.facts["complete"] is False
+    upper = (0, 0, 40, 14)  # what was sent, and so is as it was
+    made, wanted = opened(verdict.data).convert("RGB"), opened(sample("kitten.png")).convert("RGB").resize((40, 30))
+    off = [abs(a - b) for a, b in zip(made.crop(upper).tobytes(), wanted.crop(upper).tobytes(), strict=True)]
+    assert sum(off) / len(off) < 12
+
+
+@row("M25", "corrupt", "send the whole file", options=LENIENT)
+def broken_off_before_the_first_pixel() -> Files:
+    webp = sample("kitten.webp")
+    yield "a header and no more", webp[:40]
+    yield "within the first part", webp[: len(webp) // 10]
+
+
+@row("M25", "corrupt", "nothing of it can be decoded", options=LENIENT)
+def broken_off_where_nothing_is_decoded() -> Files:
+    png = sample("kitten.png")
+    yield "at the first pixel", png[: png.index(b"IDAT") + 4]
+
+
+@row("M25", "corrupt", options=LENIENT)
+def of_which_no_part_can_be_had() -> Files:
+    for name in ("kitten.avif", "animated.webp"):
+        data = sample(name)
+        yield name, data[: len(data) * 9 // 10]
+
+
+@row("M25", "ok", options=LENIENT, check=lambda verdict: is_whole(verdict))
+def whole_where_a_part_would_do() -> Files:
+    for name in ("kitten-progressive.jpg", "kitten.png", "kitten.webp", "kitten.avif"):
+        yield name, sample(name)
+
+
+def is_whole(verdict: Verdict) -> None:
+    assert verdict.facts["complete"] is True
+
+
 @row("M26", "ok", check=lambda verdict: like_the_kitten(verdict))
 def of_four_colours() -> Files:
     yield "CMYK", sample("kitten-cmyk.jpg")
