@@ -106,12 +106,15 @@ class DurableBroker(AskedBroker):
         self._ask(stores.Put(entry, kept.claimed), lambda answer, now: self._put_answered(job, kept, answer, now))
 
     def _has_room(self, function: Function, entry: Entry, now: int) -> bool:
-        """Whether a new job can be in memory at once: there is room in the window, and nobody before it."""
+        """Whether a new job can stay in memory: there is room in the window, and nobody before it."""
         if entry.run_at:
-            return entry.run_at <= self._wall_s(now) + HORIZON_S and len(self._later) < self.limits.window
+            is_soon = entry.run_at <= self._wall_s(now) + HORIZON_S
+            return is_soon and len(self._later) < self.limits.window and self._room_for_due() > 1
         backlog = function.backlog
-        nobody_before = backlog is None or not backlog.ready[entry.priority]
-        return nobody_before and len(function.queues[entry.priority]) + function.waiting <= self.limits.window
+        if backlog and backlog.ready[entry.priority]:
+            return False
+        here = len(function.queues[entry.priority]) + function.waiting  # the job itself is one of the waiting
+        return here <= 1 or (here <= self.limits.window and self._room_bytes() > 1)
 
     def _put_answered(self, job: Job, kept: Kept, answer: Any, now: int) -> None:
         if job.handle not in self.jobs:  # it ended meanwhile, and the store will hear of that

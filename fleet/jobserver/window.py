@@ -123,7 +123,7 @@ class WindowBroker(Broker):
             for function in self.functions.values():
                 for priority in PRIORITIES:
                     self._refill(function, priority)
-            due = stores.ClaimDue(wall_s + HORIZON_S, self.limits.window)
+            due = stores.ClaimDue(wall_s + HORIZON_S, self.limits.window, self._room_for_due())
             self._ask(due, self._claimed)
             late = stores.Expire(wall_s, self._keep_until(None, wall_s), self.limits.window)
             self._ask(late, self._expired)
@@ -145,12 +145,13 @@ class WindowBroker(Broker):
     # -- the window -------------------------------------------------------------------------------------------
 
     def _refill(self, function: Function, priority: int) -> None:
-        """Fetch the head of a queue when its window gets short."""
+        """Fetch the head of a queue when its window gets short; where memory is, only when the window is empty."""
         backlog, place = function.backlog, (function, priority)
         if backlog is None or not backlog.ready[priority] or place in self._claiming:
             return
-        room = self.limits.window - len(function.queues[priority])
-        if room < self.limits.window // 2:
+        here, room_bytes = len(function.queues[priority]), self._room_bytes()
+        room = self.limits.window - here
+        if room < self.limits.window // 2 or (here and room_bytes < self.limits.window_bytes // 2):
             return
         self._claiming.add(place)
 
@@ -158,7 +159,15 @@ class WindowBroker(Broker):
             self._claiming.discard(place)
             self._claimed(entries, now)
 
-        self._ask(stores.Claim(function.name, priority, room), claimed)
+        self._ask(stores.Claim(function.name, priority, room, room_bytes), claimed)
+
+    def _room_bytes(self) -> int:
+        """How much of a queue may come into memory; with nothing left it is one job."""
+        return max(1, self.limits.window_bytes - self.queued_bytes)
+
+    def _room_for_due(self) -> int:
+        """The same for jobs whose time comes: more, lest a long queue of one function hold up all others'."""
+        return max(1, self.limits.queued_bytes // 2 - self.queued_bytes)
 
     def _claimed(self, entries: list[Entry | Spoiled], now: int) -> None:
         for entry in entries:

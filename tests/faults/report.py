@@ -26,6 +26,7 @@ ROWS: Final = {
     "f10": "the file system goes away under the server",
     "f11": "another program, or another server, wants the file",
     "f12": "200 connections, and descriptors for 64 of them",
+    "f13": "workloads of many times the memory that they may have",
     "f14": "the server stands still (SIGSTOP)",
     "f15": "the wall clock is set: an hour on, an hour back, to 1970",
     "f16": "SIGTERM under load",

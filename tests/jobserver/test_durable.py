@@ -26,12 +26,12 @@ from tests.jobserver.test_broker import SECOND, BrokerMachine, Recorder, grabbed
 class House:
     """A broker, its store, and what was acknowledged."""
 
-    def __init__(self, *, window: int = 1000, dead_jobs: int = 100, **policy: Any) -> None:
+    def __init__(self, *, window: int = 1000, window_bytes: int = 1000, dead_jobs: int = 100, **policy: Any) -> None:
         numbers = itertools.count(1)
         self.store: Any = MemoryStore()
         self.broker = DurableBroker(
             lambda: b"H:test:%d" % next(numbers),
-            ServerLimits(window=window, dead_jobs=dead_jobs),
+            ServerLimits(window=window, window_bytes=window_bytes, dead_jobs=dead_jobs),
             policies={"": FunctionPolicy(**{"backoff_most_s": 1.0, **policy})},
         )
         self.now = 0
@@ -341,6 +341,38 @@ def test_each_pause_is_twice_the_one_before_up_to_the_functions_most() -> None:
         house.finish(worker, grabbed(house.broker, worker), WORK_FAIL)
         assert house.look(ack.handle).run_at - house.now // SECOND == pause_s
         house.wait(pause_s)
+
+
+def test_large_workloads_stay_with_the_store_but_for_the_next_of_each_queue() -> None:
+    house = House(window_bytes=100)
+    large, small = b"w" * 60, b"w"
+    for _ in range(5):
+        house.submit(workload=large)
+    for name in (b"g", b"g", b"h"):
+        house.submit(workload=small, name=name)
+    house.commit()
+    assert (house.broker.queued_bytes, house.broker.stored) == (62, 5)
+    for name, count in ((b"f", 5), (b"g", 2), (b"h", 1)):
+        worker = house.worker(name)
+        for _ in range(count):
+            house.finish(worker, grabbed(house.broker, worker))
+            assert house.broker.queued_bytes < 2 * 60 + 10  # the one that runs, and the next
+    assert not house.broker.jobs
+
+
+def test_a_store_in_memory_takes_no_more_than_it_may_have() -> None:
+    house = House()
+    house.store = MemoryStore(most_bytes=10)
+    first, second = house.submit(workload=b"w" * 8), house.submit(workload=b"w" * 8)
+    house.commit()
+    assert first.is_told
+    assert isinstance(second.told, Refusal)
+    assert (second.told.code, b"memory is full" in second.told.text) == (b"QUEUE_ERROR", True)
+    worker = house.worker()
+    house.finish(worker, grabbed(house.broker, worker))
+    third = house.submit(workload=b"w" * 8)
+    house.commit()
+    assert third.handle == grabbed(house.broker, worker).handle
 
 
 def test_the_oldest_dead_make_room_for_newer_ones_and_are_counted() -> None:
@@ -659,7 +691,7 @@ class DurableMachine(BrokerMachine):
     def __init__(self) -> None:
         super().__init__()
         house = House(window=3, attempts=2)
-        house.broker.limits = ServerLimits(window=3, jobs_per_worker=3)
+        house.broker.limits = ServerLimits(window=3, window_bytes=4, jobs_per_worker=3)
         house.broker._job_retries = 3
         self.house = house
         self.broker = house.broker

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from fleet.errors import FleetError
 from fleet.protocol import Data
@@ -81,6 +81,9 @@ def death(entry: Entry, ended: int) -> Result:
     return Result(entry.handle, entry.function, entry.key, End.DEAD, why.encode(), ended)
 
 
+NO_LIMIT: Final = 2**62  # bytes
+
+
 # -- requests ---------------------------------------------------------------------------------------------------
 
 
@@ -112,19 +115,24 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry or Spoiled."""
+    """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry or Spoiled.
+
+    Up to `limit` of them, and none after one with which their workloads have `most_bytes`.
+    """
 
     function: bytes
     priority: int
     limit: int
+    most_bytes: int = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimDue:
-    """Claim jobs whose `run_at` is not after `before`, the earliest first. Answer: a list of Entry or Spoiled."""
+    """Claim jobs whose `run_at` is not after `before`, the earliest first, as `Claim` does. Answer: likewise."""
 
     before: int
     limit: int
+    most_bytes: int = NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,23 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from fleet.jobserver import stores
-from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Request, Result, Stored, Swept
+from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Refused, Request, Result, Stored, Swept
+from fleet.settings import MIB
 
 Queue = dict[bytes, None]  # handles, the oldest first
 
 
 class MemoryStore:
-    """Jobs, results and the dead letter in dictionaries."""
+    """Jobs, results and the dead letter in dictionaries. It takes no new job beyond `most_bytes` of workloads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = 1024 * MIB) -> None:
+        self.most_bytes = most_bytes
+        self._bytes = 0  # of the living
         self._jobs: dict[bytes, Entry] = {}
         self._keys: dict[tuple[bytes, bytes], bytes] = {}  # handles of live jobs by function and key
         self._ready: dict[tuple[bytes, int], Queue] = {}  # unclaimed, by function and priority
@@ -45,10 +48,12 @@ class MemoryStore:
 
     # -- live jobs --------------------------------------------------------------------------------------------
 
-    def _put(self, request: stores.Put) -> Stored | Exists:
+    def _put(self, request: stores.Put) -> Stored | Exists | Refused:
         entry = request.entry
         if entry.key and (holder := self._keys.get((entry.function, entry.key))):
             return Exists(holder)
+        if self._bytes + len(entry.workload) > self.most_bytes:
+            return _NO_ROOM
         self._keep(entry)
         if not request.claim:
             self._line_up(entry)
@@ -66,17 +71,24 @@ class MemoryStore:
 
     def _claim(self, request: stores.Claim) -> list[Entry]:
         queue = self._ready.get((request.function, request.priority), {})
-        entries = [self._jobs[handle] for handle in list(queue)[: request.limit]]
-        for entry in entries:
-            self._take(entry)
-        return entries
+        return self._taken((self._jobs[handle] for handle in queue), request)
 
     def _claim_due(self, request: stores.ClaimDue) -> list[Entry]:
         due = [entry for entry in self._unclaimed_waiting() if entry.run_at <= request.before]
-        entries = sorted(due, key=lambda entry: entry.run_at)[: request.limit]
-        for entry in entries:
+        return self._taken(sorted(due, key=lambda entry: entry.run_at), request)
+
+    def _taken(self, entries: Iterable[Entry], request: stores.Claim | stores.ClaimDue) -> list[Entry]:
+        """The first of these, which are claimed now."""
+        taken: list[Entry] = []
+        size = 0
+        for entry in itertools.islice(entries, request.limit):
+            taken.append(entry)
+            size += len(entry.workload)
+            if size >= request.most_bytes:
+                break
+        for entry in taken:
             self._take(entry)
-        return entries
+        return taken
 
     def _finish(self, request: stores.Finish) -> bool:
         result = request.result
@@ -204,6 +216,7 @@ class MemoryStore:
 
     def _keep(self, entry: Entry) -> None:
         self._jobs[entry.handle] = entry
+        self._bytes += len(entry.workload)
         self._places[entry.handle] = next(self._arrivals)
         if entry.key:
             self._keys[entry.function, entry.key] = entry.handle
@@ -212,6 +225,7 @@ class MemoryStore:
         entry = self._jobs.pop(handle, None)
         if entry is not None:
             self._take(entry)
+            self._bytes -= len(entry.workload)
             del self._places[handle]
             if entry.key:
                 del self._keys[entry.function, entry.key]
@@ -236,6 +250,9 @@ class MemoryStore:
         names = list(self._dead) if handles is None else [handle for handle in handles if handle in self._dead]
         entries = (self._dead[handle][0] for handle in names)
         return (entry for entry in entries if function in (None, entry.function))
+
+
+_NO_ROOM: Final = Refused("the memory is full: no new background job is taken until there is room")
 
 
 _HOW: Final[dict[type, Callable[..., Any]]] = {

@@ -193,33 +193,35 @@ class SqliteStore:
         queue = number, request.priority
         condition = "function = ? AND priority = ? AND run_at = 0 AND id > ? ORDER BY id"
         found = self._db.execute(f"{SELECT} WHERE {condition}", (*queue, self._claims.passed(queue)))
-        return list(self._taken(found, request.limit, queue=queue))
+        return list(self._taken(found, request.limit, request.most_bytes, queue=queue))
 
     def _claim_due(self, request: stores.ClaimDue) -> list[Entry | Spoiled]:
         found = self._db.execute(f"{SELECT} WHERE run_at > 0 AND run_at <= ? ORDER BY run_at, id", (request.before,))
-        return list(self._taken(found, request.limit))
+        return list(self._taken(found, request.limit, request.most_bytes))
 
     def _taken(
         self,
         found: Iterable[tuple[Any, ...]],
         limit: int,
+        most_bytes: int = stores.NO_LIMIT,
         *,
         again: bool = False,
         queue: Queue | None = None,
     ) -> Iterator[Entry | Spoiled]:
-        """Claim up to `limit` of these rows; those that are claimed already count only if they may be had `again`."""
+        """Claim these rows as `Claim` says; those that are claimed already count only if they may be had `again`."""
         spoiled: list[tuple[int, Entry]] = []
-        taken = row = 0
+        taken = size = row = 0
         for row, *fields, _, checksum, workload in found:
             if row not in self._claims or again:
                 taken += 1
+                size += len(workload)
                 if entry := rows.sound(fields, self._names, checksum, workload):
                     self._claims.claim(row)
                     yield entry
                 else:
                     function = self._names.get(queue[0] if queue else fields[1], b"damaged")
                     spoiled.append((row, rows.damaged(row, fields, function, workload, DAMAGED)))
-            if taken >= limit:
+            if taken >= limit or size >= most_bytes:
                 break
         if queue and row:
             self._claims.pass_by(queue, row)

@@ -113,13 +113,13 @@ class StoreMachine(RuleBasedStateMachine):
         entry = self.new(function, key, priority, self.now + next(self.numbers) if waits else 0)
         self.ask(stores.Put(entry, claim and (waits or self.model.is_first(function, priority))))
 
-    @rule(function=FUNCTIONS, priority=PRIORITIES, limit=st.integers(1, 3))
-    def claim(self, function: bytes, priority: int, limit: int) -> None:
-        self.ask(stores.Claim(function, priority, limit), whole=True)
+    @rule(function=FUNCTIONS, priority=PRIORITIES, limit=st.integers(1, 3), size=st.integers(1, 20))
+    def claim(self, function: bytes, priority: int, limit: int, size: int) -> None:
+        self.ask(stores.Claim(function, priority, limit, size), whole=True)
 
-    @rule(ahead=st.integers(0, 60))
-    def claim_due(self, ahead: int) -> None:
-        self.ask(stores.ClaimDue(self.now + ahead, 100), whole=True)
+    @rule(ahead=st.integers(0, 60), size=st.sampled_from([1, 10, 1000]))
+    def claim_due(self, ahead: int, size: int) -> None:
+        self.ask(stores.ClaimDue(self.now + ahead, 100, size), whole=True)
 
     @rule(function=FUNCTIONS, key=KEYS.filter(bool))
     def probe(self, function: bytes, key: bytes) -> None:

@@ -182,6 +182,15 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
     assert ask(store, stores.ListJobs(dead=True)) == []
 
 
+def test_no_more_is_claimed_than_so_many_bytes_but_one_job_always(store: Store) -> None:
+    put(store, *(entry(n, workload=bytes(10)) for n in (1, 2, 3, 4)))
+    put(store, *(entry(n, workload=bytes(10), run_at=n) for n in (5, 6, 7, 8)))
+    for first, request in ((1, stores.Claim(b"f", 1, 10, 11)), (5, stores.ClaimDue(9, 10, 11))):
+        assert [claimed.handle for claimed in ask(store, request)] == [b"H:%d" % n for n in (first, first + 1)]
+        assert [claimed.handle for claimed in ask(store, replace(request, most_bytes=1))] == [b"H:%d" % (first + 2)]
+        assert [claimed.handle for claimed in ask(store, request)] == [b"H:%d" % (first + 3)]
+
+
 @pytest.mark.parametrize(
     ("most", "kept"),
     [
