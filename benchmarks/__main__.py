@@ -1,6 +1,6 @@
 """All benchmarks, one after the other: python -m benchmarks"""
 
-from benchmarks import command, isolation, jobserver, startup, thumbnails
+from benchmarks import command, durability, isolation, jobserver, startup, thumbnails
 
-for benchmark in (thumbnails, isolation, command, startup, jobserver):
+for benchmark in (thumbnails, isolation, command, startup, jobserver, durability):
     benchmark.main()

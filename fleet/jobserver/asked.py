@@ -26,6 +26,8 @@ GUARDED: Final = frozenset({"cancel", "workload", "retry", "purge"})
 class AskedBroker(WindowBroker):
     """A broker with a store that answers for what it keeps. The arguments are those of `WindowBroker`."""
 
+    __slots__ = ()
+
     def _answer(self, peer: Peer, name: bytes, unique: bytes, workload: Data, background: bool, now: int) -> Job:
         """Answer a submit of one of the server's own functions; raises Refusal."""
         if background:

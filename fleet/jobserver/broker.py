@@ -37,6 +37,18 @@ class Broker(Workforce):
         limits, job_retries, worker_wakeup: see `ServerSettings`.
     """
 
+    __slots__ = (
+        "_deadlines",
+        "_job_retries",
+        "_later",
+        "_new_handle",
+        "_schedules",
+        "_unplanned",
+        "dead_letter",
+        "jobs",
+        "queued_bytes",
+    )
+
     def __init__(
         self,
         new_handle: Callable[[], bytes],

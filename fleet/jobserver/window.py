@@ -57,6 +57,23 @@ class WindowBroker(Broker):
         new_handle, limits, job_retries, worker_wakeup: as `Broker`.
     """
 
+    __slots__ = (
+        "_chance",
+        "_claiming",
+        "_deaths",
+        "_ending",
+        "_is_ours",
+        "_kept",
+        "_look_at",
+        "_looking",
+        "_mortal",
+        "_outside",
+        "_policies",
+        "_wall_offset_s",
+        "requests",
+        "stored",
+    )
+
     def __init__(
         self,
         new_handle: Callable[[], bytes],

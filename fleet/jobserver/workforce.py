@@ -23,6 +23,22 @@ NEVER: Final = 2**63
 class Workforce:
     """All functions and peers of one job server. Arguments: see `ServerSettings`."""
 
+    # CPython finds the attributes of an object by their place only while there are at most 30, or in slots.
+    __slots__ = (
+        "_linger_ns",
+        "_lingering",
+        "_ready",
+        "_turn",
+        "_wake_ns",
+        "_woken",
+        "_worker_wakeup",
+        "calling",
+        "due",
+        "functions",
+        "limits",
+        "peers",
+    )
+
     def __init__(self, limits: ServerLimits, worker_wakeup: int) -> None:
         self.limits = limits
         self.functions = Functions(limits)

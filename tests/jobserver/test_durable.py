@@ -151,6 +151,11 @@ def test_a_foreground_job_never_meets_the_store(house: House) -> None:
     assert all(isinstance(request, stores.Sweep) for request, _ in house.broker.requests)
 
 
+def test_the_queue_has_all_its_attributes_in_slots(house: House) -> None:
+    """Rule 3's other half: with more than thirty of them a dictionary makes every job cost more."""
+    assert not hasattr(house.broker, "__dict__")
+
+
 def test_a_job_that_the_store_has_no_room_for_is_refused(house: House) -> None:
     class Full(MemoryStore):
         def carry_out(self, batch: Any) -> list[Any]:
