@@ -36,10 +36,11 @@ ROWS: Final = {
     "f20": "a background submit meets a foreground job, whose client leaves",
     "f22": "kill -9 of a worker in mid job",
     "f23": "a job that every worker dies of",
+    "f24": "a job hangs in C and holds the interpreter",
     "f32": "most workers die at once",
     "pictures": "kill -9 of server and pool while pictures are made; a poison picture",
 }
-WHERE: Final = ("tests/faults", "tests/jobserver", "tests/system")
+WHERE: Final = ("tests/faults", "tests/jobserver", "tests/system", "tests/workers")
 NAMED: Final = re.compile(r"(?<=_)(f\d\d|pictures)(?=_)")
 
 
