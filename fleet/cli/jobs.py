@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import TYPE_CHECKING, Final
 
-from fleet.cli import listing, options
+from fleet.cli import listing, options, put
 
-HELP: Final = "The background jobs that job servers keep: list, show, cancel."
+if TYPE_CHECKING:
+    from fleet.settings import Address
+
+HELP: Final = "The background jobs that job servers keep: list, show, cancel, backup."
 
 
 def show(
@@ -24,6 +28,24 @@ def show(
     listing.show_one(handle, function, unique, servers, timeout, as_json)
 
 
+def backup(as_json: options.Json = False, servers: options.Servers = None, timeout: options.Timeout = 600.0) -> None:
+    """Have each job server copy its store while it is in use; prints where on its machine each copy is.
+
+    What was acknowledged before is in it, and a job server can be started on it. A copy takes the place of the one
+    before; submits in the background wait until it is done. Only taken from the job server's own machine.
+    """
+    from fleet.client import Client, kept
+
+    def ask(server: Address) -> None:
+        path, size = kept.back_up(client, server)
+        put(json.dumps({"server": str(server), "path": path, "bytes": size}) if as_json else path)
+
+    with Client(servers, timeout=timeout) as client:
+        asking = listing.Asking(client)
+        asking.each_server(ask)
+        asking.end()
+
+
 LIST: Final = """\
 Show the background jobs that have not ended: queued, waiting for their time, or running.
 
@@ -38,4 +60,5 @@ COMMANDS: Final = {
     "list": listing.lister("jobs", LIST),
     "show": show,
     "cancel": listing.changer("cancel", "jobs", CANCEL),
+    "backup": backup,
 }

@@ -215,6 +215,12 @@ def change(
     return changed
 
 
+def back_up(client: KeptCalls, server: Address, timeout: float | None = None) -> tuple[str, int]:
+    """Have one server copy its store; returns the copy's path on its machine, and its bytes. Raises as `asked`."""
+    answer = _answer(client, server, kept.JOBS, {"do": "backup"}, timeout)
+    return answer["path"], answer["bytes"]
+
+
 def _answer(client: KeptCalls, server: Address, function: str, request: dict[str, Any], timeout: float | None) -> Any:
     deadline = client._deadline(timeout)
     task = asked(client, server, function, json.dumps(request).encode(), deadline)

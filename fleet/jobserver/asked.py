@@ -15,12 +15,12 @@ from fleet.jobserver.job import Function, Job, Peer
 from fleet.jobserver.pending import Pending
 from fleet.jobserver.question import Json, Question, described, described_end, likeness, read_object, senseless
 from fleet.jobserver.refusal import Refusal
-from fleet.jobserver.stores import End, Entry, Listed, Refused, Result
+from fleet.jobserver.stores import BackedUp, End, Entry, Listed, Refused, Result
 from fleet.jobserver.window import WindowBroker
 from fleet.protocol import Data, kept
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION
 
-GUARDED: Final = frozenset({"cancel", "workload", "retry", "purge"})
+GUARDED: Final = frozenset({"cancel", "backup", "workload", "retry", "purge"})
 
 
 class AskedBroker(WindowBroker):
@@ -169,6 +169,17 @@ class AskedBroker(WindowBroker):
 
         self._ask(stores.Exhume(handle), found)
 
+    def _back_up(self, question: Question, now: int) -> None:
+        """Say where the copy of the store is, once it is there."""
+
+        def copied(answer: BackedUp | Refused, now: int) -> None:
+            if isinstance(answer, Refused):
+                question.refuse(Refusal(b"NOT_BACKED_UP", answer.reason.encode()))
+            else:
+                question.answer({"path": answer.path, "bytes": answer.size})
+
+        self._ask(stores.BackUp(), copied)
+
     # -- changing ---------------------------------------------------------------------------------------------
 
     def _cancel(self, question: Question, now: int) -> None:
@@ -209,6 +220,7 @@ _DO: Final[dict[tuple[str, str], Callable[[AskedBroker, Question, int], None]]] 
     (kept.JOBS, "list"): AskedBroker._list_jobs,
     (kept.JOBS, "show"): AskedBroker._show,
     (kept.JOBS, "cancel"): AskedBroker._cancel,
+    (kept.JOBS, "backup"): AskedBroker._back_up,
     (kept.DEAD, "list"): AskedBroker._list_dead,
     (kept.DEAD, "show"): AskedBroker._show,
     (kept.DEAD, "workload"): AskedBroker._exhume,

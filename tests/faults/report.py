@@ -34,6 +34,7 @@ ROWS: Final = {
     "f18": "a long queue, and a restart",
     "f19": "a foreground client shares a background job, and leaves",
     "f20": "a background submit meets a foreground job, whose client leaves",
+    "f21": "the store is copied while clients submit, and a server started on the copy",
     "f22": "kill -9 of a worker in mid job",
     "f23": "a job that every worker dies of",
     "f24": "a job hangs in C and holds the interpreter",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis.stateful import rule
 
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.refusal import Refusal
-from fleet.jobserver.stores import Refused
+from fleet.jobserver.stores import BackedUp, BackUp, Refused, Request
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
 from tests.jobserver.test_broker import SECOND, UNIQUES, BrokerMachine, Recorder, grabbed, peer
@@ -326,6 +327,22 @@ def test_without_a_store_a_question_is_refused_and_never_a_job(name: bytes) -> N
     with pytest.raises(Refusal, match="NO_STORE"):
         broker.can_do(client, name, 0)
     assert not broker.functions
+
+
+def test_a_copy_of_the_store_is_made_for_its_own_machine_only(house: House) -> None:
+    house.store = Copied()
+    assert ask(house, "fleet.jobs", do="backup") == {"path": "/jobs.backup", "bytes": 5}
+    far = peer(house.broker)
+    far.admin = False
+    with pytest.raises(Refusal, match="backup is taken from this machine only"):
+        house.submit(name=b"fleet.jobs", workload=b'{"do": "backup"}', peer=far, background=False)
+
+
+class Copied(MemoryStore):
+    """A store that has a file."""
+
+    def carry_out(self, batch: Sequence[Request]) -> list[Any]:
+        return [BackedUp("/jobs.backup", 5) if isinstance(each, BackUp) else None for each in batch]
 
 
 # -- submits with more said about them --------------------------------------------------------------------------

@@ -287,8 +287,13 @@ class Sweep:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class BackUp:
+    """Copy all that is kept, as it is after this batch, to where the store says. Answer: BackedUp, or Refused."""
+
+
 Request = (Put | Probe | Fetch | Claim | ClaimDue | Finish | Again | Amend | Postpone | Cancel | Expire) | (
-    Look | LookKey | LookNamed | LookUnique | ListJobs | Exhume | Revive | Purge | Sweep
+    Look | LookKey | LookNamed | LookUnique | ListJobs | Exhume | Revive | Purge | Sweep | BackUp
 )
 
 # -- answers ----------------------------------------------------------------------------------------------------
@@ -308,6 +313,13 @@ class Refused(NamedTuple):
     """The store cannot keep it now; the reason is for the client."""
 
     reason: str
+
+
+class BackedUp(NamedTuple):
+    """The copy is on the disk."""
+
+    path: str
+    size: int  # bytes
 
 
 class Swept(NamedTuple):

@@ -212,6 +212,9 @@ class MemoryStore:
             evicted[oldest.function] += 1
         return Swept(len(self._dead), self._dead_bytes, dict(evicted))
 
+    def _back_up(self, request: stores.BackUp) -> Refused:
+        return Refused("the store is in memory, and has no file to copy")
+
     # -- queues -----------------------------------------------------------------------------------------------
 
     def _keep(self, entry: Entry) -> None:
@@ -276,4 +279,5 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Revive: MemoryStore._revive,
     stores.Purge: MemoryStore._purge,
     stores.Sweep: MemoryStore._sweep,
+    stores.BackUp: MemoryStore._back_up,
 }

@@ -15,12 +15,14 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from fleet.jobserver import failpoints, stores
 from fleet.jobserver.stores import (
+    BackedUp,
     Backlog,
     End,
     Entry,
@@ -35,6 +37,7 @@ from fleet.jobserver.stores import (
     Swept,
     rows,
 )
+from fleet.jobserver.stores.backup import back_up
 from fleet.jobserver.stores.claims import Claims, Queue
 from fleet.jobserver.stores.opening import locked, opened
 from fleet.jobserver.stores.results import Results
@@ -97,6 +100,13 @@ class SqliteStore:
     # -- transactions -----------------------------------------------------------------------------------------
 
     def carry_out(self, batch: Sequence[Request]) -> list[Any]:
+        return [answer() if isinstance(answer, partial) else answer for answer in self._committed(batch)]
+
+    def _back_up(self, request: stores.BackUp) -> partial[BackedUp | Refused]:
+        """What is left to do after the commit."""
+        return partial(back_up, self._db, self._path)
+
+    def _committed(self, batch: Sequence[Request]) -> list[Any]:
         if self._broken:
             raise self._broken
         try:
@@ -433,4 +443,5 @@ _HOW: Final[dict[type, Callable[..., Any]]] = {
     stores.Revive: SqliteStore._revive,
     stores.Purge: SqliteStore._purge,
     stores.Sweep: SqliteStore._sweep,
+    stores.BackUp: SqliteStore._back_up,
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
 from fleet.jobserver import stores
-from fleet.jobserver.stores import End, Spoiled, StoreBroken, StoreInUse
+from fleet.jobserver.stores import End, Spoiled, StoreBroken, Stored, StoreInUse
 from fleet.jobserver.stores.schema import MIGRATIONS
 from fleet.jobserver.stores.sqlite import SqliteStore
 from tests.jobserver.stores.test_stores import ask, entry, put
@@ -93,6 +94,32 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> N
     (tmp_path / "jobs").write_bytes(content)
     with pytest.raises(StoreBroken, match="cannot open the store"):
         SqliteStore(tmp_path / "jobs")
+
+
+def test_a_copy_has_what_was_committed_with_it_and_takes_the_place_of_the_one_before(path: Path) -> None:
+    store = SqliteStore(path)
+    copy = path.with_name("jobs.backup")
+    for number in (3, 4):
+        stored, backed_up = store.carry_out([stores.Put(entry(number)), stores.BackUp()])
+        assert (stored, backed_up) == (Stored(), stores.BackedUp(str(copy), copy.stat().st_size))
+        assert stat.S_IMODE(copy.stat().st_mode) == stat.S_IMODE(path.stat().st_mode)
+    again = SqliteStore(copy)
+    assert [job.handle for job in ask(again, stores.Claim(b"f", 1, 10))] == [b"H:1", b"H:2", b"H:3", b"H:4"]
+    again.close()
+    assert ask(store, stores.Claim(b"f", 1, 1)) == [entry(1)]  # the store goes on
+    store.close()
+
+
+def test_a_copy_that_cannot_be_made_says_why_and_leaves_the_store_and_the_last_copy_alone(path: Path) -> None:
+    store = SqliteStore(path)
+    copy = path.with_name("jobs.backup")
+    copy.mkdir()
+    (copy / "in the way").touch()
+    refused = ask(store, stores.BackUp())
+    assert f"the store cannot be copied to {copy}: " in refused.reason
+    assert not path.with_name("jobs.backup.new").exists()
+    assert ask(store, stores.Claim(b"f", 1, 1)) == [entry(1)]
+    store.close()
 
 
 def test_a_dead_job_keeps_its_history(path: Path) -> None:

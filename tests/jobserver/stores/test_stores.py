@@ -11,7 +11,7 @@ import pytest
 
 from fleet.errors import UsageError
 from fleet.jobserver import stores
-from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Result, Store, Stored, Swept
+from fleet.jobserver.stores import Backlog, End, Entry, Exists, Listed, Refused, Result, Store, Stored, Swept
 from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.jobserver.stores.sqlite import SqliteStore
@@ -180,6 +180,10 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
     assert ask(store, stores.Purge((b"H:3",))) == 1
     assert ask(store, stores.Purge(None)) == 1
     assert ask(store, stores.ListJobs(dead=True)) == []
+
+
+def test_a_store_in_memory_cannot_be_copied() -> None:
+    assert ask(MemoryStore(), stores.BackUp()) == Refused("the store is in memory, and has no file to copy")
 
 
 def test_no_more_is_claimed_than_so_many_bytes_but_one_job_always(store: Store) -> None:
