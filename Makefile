@@ -56,7 +56,7 @@ MUTANTS ?= 10000
 
 fuzz: install ## fuzz what reads from the network, FUZZ_SECONDS each (600), and pictures, MUTANTS of each format (10000)
 	for target in decoder session; do $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || exit 1; done
-	for format in jpeg png gif webp avif; do $(BIN)/python -m tests.fuzz.pictures $$format $(MUTANTS) || exit 1; done
+	for format in jpeg png gif webp avif tiff heic psd svg; do $(BIN)/python -m tests.fuzz.pictures $$format $(MUTANTS) || exit 1; done
 
 SOAK_SECONDS ?= 600
 

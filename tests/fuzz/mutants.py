@@ -6,8 +6,10 @@ Rule: the mutant of a number depends on its format and that number alone: one th
 from __future__ import annotations
 
 import random
+import re
 import struct
 import zlib
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count, islice
@@ -16,10 +18,13 @@ from typing import Any, Final
 from PIL import Image
 
 from tests.images.builders import PNG, exif, profile_of, saved
+from tests.images.engines.engines import heic, psd, tiff
 from tests.images.judge import Source
 
 SEED: Final = 20_091_013
-FORMATS: Final = ("jpeg", "png", "gif", "webp", "avif")
+USUAL: Final = ("jpeg", "png", "gif", "webp", "avif")
+RARE: Final = ("tiff", "heic", "psd", "svg")  # those that are opened where the settings say so, or an extra is there
+FORMATS: Final = (*USUAL, *RARE)
 TELLING: Final = (
     b"\0",
     b"\1",
@@ -32,6 +37,7 @@ TELLING: Final = (
     b"\xff" * 4,
     b"\x7f" + b"\xff" * 3,
 )
+NUMBERS: Final = (b"0", b"-1", b"0.5", b"7", b"99", b"99999", b"1e9", b"1e-9", b"1e400", b"NaN", b"50%")
 RATIOS: Final = (0.0001, 0.001, 0.01, 0.1)  # of the bits that are turned
 PLACES: Final = (24, 80, 400)  # at the beginning, where most of the structure is; or anywhere
 
@@ -44,7 +50,7 @@ WANTED: Final[tuple[dict[str, Any], ...]] = (
     {"width": 20, "linear": True, "rotate": 10, "format": "png"},
     {"width": 24, "lenient": True, "format": "jpeg"},
 )
-ENGINES: Final = {"jpeg": ("vips",), "png": ("vips",), "webp": ("vips",), "gif": ("vips",), "avif": ()}
+ENGINES: Final = {"jpeg": ("vips",), "png": ("vips",), "webp": ("vips",), "gif": ("vips",)}  # beside the usual one
 
 
 def mutants(format: str, many: int, first: int = 0) -> Iterator[Source]:
@@ -56,12 +62,12 @@ def mutant(format: str, number: int) -> Source:
     dice = random.Random(f"{SEED} {format} {number}")
     data = bytearray(dice.choice(good(format)))
     for _ in range(dice.choice((1, 1, 1, 2, 4))):
-        dice.choice(CHANGES)(data, dice)
+        dice.choice(CHANGES_OF_TEXT if format == "svg" else CHANGES)(data, dice)
     if format == "png" and dice.random() < 0.7:
         data = checked_anew(data)
     options = dice.choice(WANTED)
-    engine = dice.choice((None, None, *ENGINES[format]))
-    return Source(bytes(data), {**options, **({"engine": engine} if engine else {})})
+    engine = dice.choice((None, None, *ENGINES.get(format, ())))
+    return Source(bytes(data), {**options, **({"engine": engine} if engine else {})}, frozenset({format}))
 
 
 # -- Good ones ------------------------------------------------------------------------------------------------------
@@ -122,12 +128,66 @@ def _avifs(colours: Image.Image) -> Iterator[bytes]:
     yield saved(colours, "avif", speed=10, max_threads=1, save_all=True, append_images=[colours.rotate(90)])
 
 
+def _tiffs(colours: Image.Image) -> Iterator[bytes]:
+    grey = colours.convert("L")
+    for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
+        yield tiff(colours, compression=compression)
+    yield tiff(colours.convert("CMYK"), icc_profile=profile_of("kitten-p3.jpg"))
+    yield tiff(grey.convert("1"), compression="group4")
+    yield tiff(grey.convert("I;16"), compression="tiff_lzw")
+    yield tiff(colours.quantize(16), save_all=True, append_images=[grey])
+
+
+def _heics(colours: Image.Image) -> Iterator[bytes]:
+    alpha = colours.copy()
+    alpha.putalpha(colours.getchannel(0))
+    yield heic(colours, quality=50)
+    yield heic(alpha, quality=50, exif=exif(6))
+    yield heic(colours.resize((160, 120)), quality=30, icc_profile=profile_of("kitten-p3.jpg"))
+
+
+def _psds(colours: Image.Image) -> Iterator[bytes]:
+    alpha = colours.copy()
+    alpha.putalpha(colours.getchannel(0))
+    for image in (colours, alpha, colours.convert("L"), colours.convert("CMYK")):
+        yield psd(image)
+        yield psd(image, packed=True)
+
+
+def _svgs(colours: Image.Image) -> Iterator[bytes]:
+    inside = b64encode(saved(colours, "png"))
+    for drawn in DRAWN:
+        yield b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ' + drawn + b"</svg>"
+    yield b'<svg xmlns="http://www.w3.org/2000/svg" width="48" height="36"><image width="48" height="36" ' + (
+        b'href="data:image/png;base64,' + inside + b'"/></svg>'
+    )
+
+
+DRAWN: Final = (
+    b'width="48" height="36"><rect width="30" height="20" fill="#305f6a"/><circle cx="20" cy="9" r="7"/>'
+    b'<path d="M1 1 L40 30 Q20 9 3 30 A9 5 30 0 1 4 4 Z" stroke="red" stroke-dasharray="3 2" fill="none"/>',
+    b'viewBox="0 0 64 48"><defs><linearGradient id="g"><stop offset="0" stop-color="red"/><stop offset="1"/>'
+    b'</linearGradient><pattern id="p" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="4" height="4"/>'
+    b'</pattern><clipPath id="c"><circle cx="20" cy="20" r="18"/></clipPath></defs><g clip-path="url(#c)">'
+    b'<rect width="64" height="48" fill="url(#g)"/><rect x="5" width="50" height="30" fill="url(#p)"/></g>',
+    b'width="2cm" height="1cm"><filter id="f"><feGaussianBlur stdDeviation="2"/><feTurbulence baseFrequency=".1"/>'
+    b'<feConvolveMatrix order="3" kernelMatrix="1 0 0 0 1 0 0 0 1"/></filter><symbol id="s"><rect width="9"/>'
+    b'</symbol><use xlink:href="#s" x="9" filter="url(#f)"/><mask id="m"><use href="#s"/></mask><g mask="url(#m)">'
+    b'<use href="#s" transform="rotate(30) scale(3)"/></g>',
+    b'width="64" height="48"><style>.a{fill:red;opacity:.5} text{font-size:9px}</style><rect class="a" width="9" '
+    b'height="9"/><text x="3" y="20">fleet <tspan dx="2">&#169;</tspan></text><script>alert(1)</script>',
+)
+
 _GOOD: Final[dict[str, Callable[[Image.Image], Iterator[bytes]]]] = {
     "jpeg": _jpegs,
     "png": _pngs,
     "gif": _gifs,
     "webp": _webps,
     "avif": _avifs,
+    "tiff": _tiffs,
+    "heic": _heics,
+    "psd": _psds,
+    "svg": _svgs,
 }
 
 
@@ -178,10 +238,16 @@ def _cut_off(data: bytearray, dice: random.Random) -> None:
     del data[_place(data, dice) :]
 
 
+def _tell_another_number(data: bytearray, dice: random.Random) -> None:
+    if found := list(re.finditer(rb"[0-9.]+", data)):
+        data[slice(*dice.choice(found).span())] = dice.choice(NUMBERS)
+
+
 CHANGES: Final = (
     *(_turn_bits, _turn_a_bit, _turn_a_bit, _tell_something, _tell_something),
     *(_random, _insert, _leave_out, _repeat, _cut_off),
 )
+CHANGES_OF_TEXT: Final = (*CHANGES, *(_tell_another_number,) * 2 * len(CHANGES))
 
 
 def checked_anew(data: bytearray) -> bytearray:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fleet.images.engines import router
 from fleet.settings import MIB
 from tests.fuzz.mutants import mutants
 from tests.images.judge import LIMITS, VERDICTS, Judge, Source, Verdict
@@ -58,6 +59,9 @@ def _harmless(verdict: Verdict) -> bool:
 
 def main() -> None:
     format, many, *first = sys.argv[1:]
+    if isinstance(opener := router.load(router.ORDER[format][-1]), str):
+        print(f"{format} is left out: {opener}")
+        return
     judge, began = Judge(), time.monotonic()
     counted, harm = fuzz(judge, format, int(many), int(first[0]) if first else 0)
     judge.close()

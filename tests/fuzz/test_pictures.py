@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from fleet.images.engines.router import ORDER
 from tests.fuzz.mutants import FORMATS, mutant
 from tests.fuzz.pictures import fuzz
+from tests.images.engines.engines import engine
 from tests.images.judge import Judge
 
 MANY = 100  # of each format
@@ -22,6 +24,7 @@ def judge() -> Iterator[Judge]:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_m21_m22_m34_m43_m46_every_mutant_ends_with_a_verdict(judge: Judge, format: str) -> None:
+    engine(ORDER[format][-1])
     counted, harm = fuzz(judge, format, MANY)
     assert [(number, verdict) for number, _, verdict in harm] == []
     assert counted.total() == MANY
@@ -32,5 +35,6 @@ def test_m21_m22_m34_m43_m46_every_mutant_ends_with_a_verdict(judge: Judge, form
 
 def test_a_mutant_is_always_the_same() -> None:
     for format in FORMATS:
+        engine(ORDER[format][-1])
         assert mutant(format, 7) == mutant(format, 7)
         assert mutant(format, 7) != mutant(format, 8)

@@ -6,9 +6,11 @@ more than its decoding.
 
 from __future__ import annotations
 
+import ctypes
 import io
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, Final, cast
 
 import PIL
@@ -54,6 +56,11 @@ class PngStream(PngImagePlugin.PngStream):
 
 PngImagePlugin.PngStream = PngStream  # type: ignore[misc]  # it is looked up there, and nowhere to be given
 
+
+# What a broken TIFF makes Pillow and libtiff write to stderr is no news: it is in the error.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+with suppress(OSError, AttributeError):
+    ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler(None)  # type: ignore[attr-defined]
 
 # Asked directly, without the search through all formats of Image.open: nothing else of Pillow meets the bytes.
 DECODERS: Final[dict[str, type[ImageFile.ImageFile]]] = {

@@ -11,6 +11,7 @@ import io
 import logging
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -21,6 +22,7 @@ os.environ.setdefault("VIPS_WARNING", "0")  # set to anything, libvips does not 
 import pyvips
 from PIL import Image
 
+from fleet.errors import BadImage
 from fleet.images.colour import to_srgb
 from fleet.images.engines import REDUCING_GAP, Frame, Loaded, Reduction
 from fleet.images.engines.blame import blamed
@@ -48,6 +50,8 @@ CLASSES: Final = {
 }
 # Of what is broken, libvips gives the rest of a PNG as whatever was in its memory, and no WebP at all.
 LENIENT: Final = frozenset({"jpeg", "gif"})
+TEXT: Final = re.compile(rb"<(\w+:)?text\b")
+FONTS: Final = "/etc/fonts/fonts.conf"
 MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 STRIP_ROWS: Final = 16
 # From here on an edge that is moved to the nearest pixel of the source moves by an eighth of the result's, at most.
@@ -71,6 +75,8 @@ class Vips:
 
     @contextmanager
     def open(self, data: Buffer, header: Header, limits: Limits, *, lenient: bool = False) -> Iterator[VipsSource]:
+        if header.format == "svg" and TEXT.search(bytes(data)) and not _has_fonts():
+            raise BadImage("unsupported", "the SVG has text, for which there are no fonts here; save its text as paths")
         with blamed(header):
             source = VipsSource(data, header, lenient)
         check(Header(header.format, *source.stored), len(data), limits)  # the library's own opinion of its size
@@ -171,6 +177,15 @@ def resampled(image: Image.Image, crop: Box, scaled: Size) -> Image.Image:
     left, top, right, bottom = (int(edge) for edge in crop)
     pixels = pyvips.Image.new_from_memory(image.tobytes(), *image.size, len(image.getbands()), "uchar")
     return _pixels(_resized(pixels.extract_area(left, top, right - left, bottom - top), scaled))
+
+
+def _has_fonts() -> bool:
+    """A sandbox has none, and they cannot be loaded before: Pango has a thread for that, which a fork would lose."""
+    try:
+        with open(FONTS, "rb"):
+            return True
+    except OSError:
+        return False
 
 
 def _field(image: Any, name: str, otherwise: Any) -> Any:

@@ -28,8 +28,8 @@ def engine(name: str) -> Engine:
     return found
 
 
-def psd(image: Image.Image, channels: int | None = None, depth: int = 8) -> bytes:
-    """A Photoshop file without layers, not compressed. `channels` and `depth` are what its header lies."""
+def psd(image: Image.Image, channels: int | None = None, depth: int = 8, packed: bool = False) -> bytes:
+    """A Photoshop file without layers; its rows may be packed. `channels` and `depth` are what its header lies."""
     modes = {"L": 1, "RGB": 3, "RGBA": 3, "CMYK": 4}
     planes = [plane.tobytes() for plane in image.split()]
     if image.mode == "CMYK":
@@ -48,7 +48,13 @@ def psd(image: Image.Image, channels: int | None = None, depth: int = 8) -> byte
         ">h16xH4s4sBBxxI12x", -1, 0, b"8BIM", b"norm", 255, 0, 12
     )  # less than none: the fourth is alpha
     layers = struct.pack(">II", len(layer) + 4, len(layer)) + layer if image.mode == "RGBA" else bytes(4)
-    return head + bytes(8) + layers + b"\0\0" + b"".join(planes)
+    if not packed:
+        return head + bytes(8) + layers + b"\0\0" + b"".join(planes)
+    wide = image.width
+    assert wide <= 128, "a packet holds no more"
+    rows = [bytes([wide - 1]) + plane[at : at + wide] for plane in planes for at in range(0, len(plane), wide)]
+    counts = struct.pack(f">{len(rows)}H", *map(len, rows))
+    return head + bytes(8) + layers + b"\0\1" + counts + b"".join(rows)
 
 
 def heic(image: Image.Image, **options: object) -> bytes:

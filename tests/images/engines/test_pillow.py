@@ -370,3 +370,13 @@ def test_a_window_reads_like_a_file() -> None:
     assert file.read() == window.read()
     assert window.read(3) == window.read(None) == b""
     window.close()
+
+
+def test_a_broken_tiff_is_told_in_the_error_and_nowhere_else(capfd: pytest.CaptureFixture[str]) -> None:
+    image = Image.effect_mandelbrot((64, 48), (-2, -1, 1, 1), 60)
+    good = saved(image, "tiff", compression="tiff_lzw")
+    limits = Limits(formats=frozenset({"tiff"}))
+    for broken in (bytes(byte ^ 0x55 if 100 < at < 800 else byte for at, byte in enumerate(good)), good[:-40]):
+        with pytest.raises(BadImage):
+            render(broken, Spec(8, 8), limits)
+    assert capfd.readouterr() == ("", "")

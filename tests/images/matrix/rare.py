@@ -151,6 +151,14 @@ def photoshop_that_lies() -> Files:
         yield f"cut off at {percent} %", good[: len(good) * percent // 100]
 
 
+@row("M04", "unsupported", "no fonts here", formats=("svg",), memory_mib=64)
+def svg_with_text_where_there_are_no_fonts() -> Files:
+    """What came out would be boxes."""
+    head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:s="http://www.w3.org/2000/svg" width="9" height="9">'
+    yield "plain", f"{head}<text>a</text></svg>".encode()
+    yield "of a namespace", f"{head}<s:text x='1'>a</s:text></svg>".encode()
+
+
 @row("M04", "ok|unsupported|corrupt", formats=("svg",), memory_mib=64)
 def drawings_where_they_are_opened() -> Files:
     for name, text in DRAWINGS.items():
