@@ -26,12 +26,13 @@ def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
     start = _printable(prefix or f"H:{host}")[:PREFIX_BYTES] + b":"
     numbers = itertools.count(1)
     secrets: list[bytes] = []
+    random_digits = SECRET_DIGITS - CHECK_DIGITS if mark else SECRET_DIGITS
 
     def make() -> bytes:
         if not secrets:
-            fresh = urlsafe_b64encode(os.urandom(SECRET_DIGITS * 384))  # one system call for 512 handles
-            drawn = [fresh[at : at + SECRET_DIGITS] for at in range(0, len(fresh), SECRET_DIGITS)]
-            secrets.extend([each[:-CHECK_DIGITS] + _check(each, mark) for each in drawn] if mark else drawn)
+            fresh = urlsafe_b64encode(os.urandom(random_digits * 384))  # one system call for 512 handles
+            drawn = [fresh[at : at + random_digits] for at in range(0, len(fresh), random_digits)]
+            secrets.extend([each + _check(each, mark) for each in drawn] if mark else drawn)
         return b"%s%d-%s" % (start, next(numbers), secrets.pop())
 
     return make
@@ -40,11 +41,11 @@ def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
 def made_with(mark: int, handle: bytes) -> bool:
     """Whether a maker with this mark made the handle. Of what people mistype, one in 4096 passes."""
     secret = handle[-SECRET_DIGITS:]
-    return len(secret) == SECRET_DIGITS and secret[-CHECK_DIGITS:] == _check(secret, mark)
+    return len(secret) == SECRET_DIGITS and secret[-CHECK_DIGITS:] == _check(secret[:-CHECK_DIGITS], mark)
 
 
-def _check(secret: bytes, mark: int) -> bytes:
-    return _PAIRS[crc32(secret[:-CHECK_DIGITS], mark) & 4095]
+def _check(digits: bytes, mark: int) -> bytes:
+    return _PAIRS[crc32(digits, mark) & 4095]
 
 
 def _printable(text: str) -> bytes:

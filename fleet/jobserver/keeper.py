@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from fleet.errors import FleetError
 from fleet.jobserver import failpoints
+from fleet.jobserver.aside import Aside
 from fleet.jobserver.durable import DurableBroker
 from fleet.jobserver.log import log
 from fleet.jobserver.stores import Request, Store, StoreBroken
@@ -43,15 +44,15 @@ class Keeper:
         self._open_store = open_store
         self._answered = answered
         self._broken = broken
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._told_full = False  # that the dead letter is
         self._running: asyncio.Future[None] | None = None  # done when the batch that is with the store is
 
     async def start(self, now: int) -> None:
         """Open the store, see what is in it, and fill the windows. Raises StoreBroken or StoreInUse."""
-        self._loop = loop = asyncio.get_running_loop()
-        self._store = await loop.run_in_executor(self._thread, self._open_store)
-        backlogs = await loop.run_in_executor(self._thread, self._store.recover)
+        self._loop = asyncio.get_running_loop()
+        self._thread = Aside("store")
+        self._store = await self._thread.result(self._open_store)
+        backlogs = await self._thread.result(self._store.recover)
         log.info("the store has %d jobs: %s", sum(b.total for b in backlogs.values()), self._store.facts())
         self._broker.recovered(backlogs, now, time.time())
         await self._finish()
@@ -64,7 +65,7 @@ class Keeper:
         batch, self._broker.requests = requests[:BATCH], requests[BATCH:]
         failpoints.reach("asked", [request for request, _ in batch])
         self._running = self._loop.create_future()
-        self._thread.submit(self._carry_out, batch)
+        self._thread.do(partial(self._carry_out, batch))
 
     def _carry_out(self, batch: list[tuple[Request, Then]]) -> None:
         """In the store's thread. It calls the loop itself: a future across threads takes longer than a small commit."""
@@ -116,8 +117,8 @@ class Keeper:
     async def close(self) -> None:
         """Carry out what was asked for last, and close the store."""
         await self._finish()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
-        self._thread.shutdown()
+        await self._thread.result(self._store.close)
+        self._thread.end()
 
     async def _finish(self) -> None:
         """Carry out all that is asked for."""

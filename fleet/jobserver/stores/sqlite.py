@@ -77,7 +77,7 @@ class SqliteStore:
             (last,) = self._one("SELECT coalesce(max(id), 0) FROM job") or (0,)
             self._last_row: int = last
             unless_opened.pop_all()
-        self._make_reserve()
+        self._reserved = self._make_reserve()
 
     def facts(self) -> dict[str, str | int]:
         durable = "on this disk, after each commit"
@@ -110,11 +110,13 @@ class SqliteStore:
         if self._broken:
             raise self._broken
         try:
-            if self._has_reserve() or self._make_reserve():
+            self._reserved = self._reserved or self._make_reserve()
+            if self._reserved:
                 try:
                     return self._transaction(batch, takes=True)
                 except _Full:
-                    self._reserve.unlink()
+                    self._reserved = False
+                    self._reserve.unlink(missing_ok=True)
             answers = self._transaction(batch, takes=False)
             self._shorten_log()
             return answers
@@ -150,9 +152,6 @@ class SqliteStore:
         """Lest the log take what room is left; it is no harm if there is none for that either."""
         with contextlib.suppress(sqlite3.OperationalError):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def _has_reserve(self) -> bool:
-        return self._reserve.exists()
 
     def _make_reserve(self) -> bool:
         """Set room aside; False if there is none."""
