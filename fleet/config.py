@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet.config_files import SYSTEM, tables
 from fleet.errors import FleetError, UsageError
 from fleet.images import Spec
 from fleet.images.options import did_you_mean
@@ -27,7 +27,6 @@ from fleet.settings import Containment, FunctionPolicy, PoolLimits, ServerLimits
 if TYPE_CHECKING:
     from fleet.images import Limits
 
-SYSTEM: Final = Path("/etc/fleet/fleet.toml")
 EVERY: Final = "*"  # of the functions: all that have no settings of their own
 SPANS: Final = ("cache", "keep")  # of a function: settings in seconds that may be told as a span, without `_s`
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a preset or a watermark
@@ -91,7 +90,7 @@ def load(environ: Mapping[str, str] = os.environ, directory: Path = Path(), syst
         UsageError: a file cannot be read, is no TOML, or says what makes no sense.
     """
     found = Config()
-    for path, table in _tables(environ, directory, system):
+    for path, table in tables(environ, directory, system):
         found = found.over(_config(path, table))
     return found
 
@@ -101,39 +100,12 @@ def origins(
 ) -> dict[tuple[str, ...], tuple[Any, Path]]:
     """Each setting that some file has, as it stands there, and the file that counts."""
     found: dict[tuple[str, ...], tuple[Any, Path]] = {}
-    for path, table in _tables(environ, directory, system):
+    for path, table in tables(environ, directory, system):
         for key, value in table.items():
             parts = value if isinstance(value, dict) else {"": value}
             for name, item in parts.items():
                 found.setdefault((key, name) if name else (key,), (item, path))
     return found
-
-
-def _tables(environ: Mapping[str, str], directory: Path, system: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The files that are there, the one that counts most first."""
-    if named := environ.get("FLEET_CONFIG"):
-        return [(Path(named), _read(Path(named))), *_present(system)]
-    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
-    project = _present(directory / "fleet.toml") or _of_pyproject(directory / "pyproject.toml")
-    return [*project, *_present(Path(home, "fleet", "config.toml")), *_present(system)]
-
-
-def _present(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    return [(path, _read(path))] if path.is_file() else []
-
-
-def _of_pyproject(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    table = _read(path).get("tool", {}).get("fleet") if path.is_file() else None
-    return [(path, table)] if table else []
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"cannot read the settings {path}: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is no TOML: {error}") from error
 
 
 def _config(path: Path, table: Mapping[str, Any]) -> Config:
@@ -148,12 +120,14 @@ def _config(path: Path, table: Mapping[str, Any]) -> Config:
 
 
 def _servers(path: Path, key: str, value: Any) -> str:
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        raise UsageError(f'{path}: {key} is {value!r}; write "HOST:PORT,HOST:PORT", or a list of such')
     try:
-        servers = value if isinstance(value, str) else ",".join(value)
-        parse_servers(servers)
-    except (UsageError, TypeError) as error:
+        parse_servers(listed)
+    except UsageError as error:
         raise UsageError(f"{path}: {key}: {error}") from error
-    return servers
+    return ",".join(listed)
 
 
 def _presets(path: Path, key: str, value: Any) -> dict[str, Spec]:

@@ -56,6 +56,11 @@ def test_the_project_counts_before_the_user_before_the_system(tmp_path: Path) ->
     assert loaded(tmp_path, FLEET_CONFIG=str(named)).servers == "etc"
 
 
+def test_a_preset_may_have_one_side_only(tmp_path: Path) -> None:
+    put(tmp_path / "project" / "fleet.toml", "[presets.full]\nwidth = 1600\n")
+    assert loaded(tmp_path).presets == {"full": Spec(1600, None)}
+
+
 def test_a_watermark_is_relative_to_its_file(tmp_path: Path) -> None:
     put(tmp_path / "project" / "fleet.toml", '[watermarks]\nlogo = "logo.png"\n')
     (tmp_path / "project" / "logo.png").write_bytes(small("png"))
@@ -77,7 +82,7 @@ def test_a_watermark_is_relative_to_its_file(tmp_path: Path) -> None:
         ("[images]\nframes = -1", "images.frames: -1 is no limit"),
         ("[images]\nformats = ['jpg']", "images.formats: ['jpg'] is no list of formats; there are jpeg"),
         ('servers = "a:b"', "servers: 'a:b' has no usable port"),
-        ("servers = 5", "servers: "),
+        ("servers = 5", "servers is 5; write"),
     ],
 )
 def test_what_makes_no_sense_is_named_with_its_file_and_key(tmp_path: Path, text: str, words: str) -> None:

@@ -6,11 +6,24 @@ from typing import Annotated
 
 import typer
 
+
+def _or_of_the_settings(given: str | None) -> str | None:
+    """What neither the flag nor FLEET_SERVERS says, the settings may. Where there are none, nothing is loaded."""
+    from fleet import config_files
+
+    if given or not any(config_files.tables()):
+        return given
+    from fleet import config
+
+    return config.load().servers
+
+
 Servers = Annotated[
     str | None,
     typer.Option(
         "--servers",
         "-s",
+        callback=_or_of_the_settings,
         envvar="FLEET_SERVERS",
         metavar="HOST:PORT,...",
         help="Job servers, with commas between them.",

@@ -74,7 +74,7 @@ def maker(wanted: Wanted, servers: str | None, timeout: float) -> Iterator[Maker
         return
     from fleet.client import Client
 
-    with Client(servers or _settings().servers, timeout=timeout) as client:
+    with Client(servers, timeout=timeout) as client:
         if wanted.preset:
             yield lambda data: _only(client.resize(data, preset=wanted.preset, **wanted.accept))
         else:

@@ -80,16 +80,16 @@ def _sizes(words: list[str], values: dict[str, Any]) -> dict[str, Spec | str]:
 @contextmanager
 def _maker(sizes: Mapping[str, Spec | str], local: bool, servers: str | None, timeout: float) -> Iterator[Maker]:
     """Who makes them: the fleet, or this process."""
+    if not local:
+        from fleet.client import Client
+
+        with Client(servers, timeout=timeout) as client:
+            yield lambda data: client.thumbnails(data, sizes).stream
+        return
     from fleet import config
     from fleet.images import envelope, render_many
 
     settings = config.load()
-    if not local:
-        from fleet.client import Client
-
-        with Client(servers or settings.servers, timeout=timeout) as client:
-            yield lambda data: client.thumbnails(data, sizes).stream
-        return
     specs = {name: envelope.preset_of(s, settings.presets) if isinstance(s, str) else s for name, s in sizes.items()}
     limits, marks = settings.limits, settings.marks()
     yield lambda data: lambda: render_many(data, specs, limits, watermarks=marks)

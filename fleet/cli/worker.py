@@ -32,7 +32,7 @@ def worker(
         {name: str(path) for name, path in settings.watermarks.items()},
         settings.images,
     )
-    addresses = parse_servers(servers or settings.servers)
+    addresses = parse_servers(servers)
     contained = settings.containment(isolation=isolation, sandbox=sandbox, user=user)
     limits = settings.pool_limits(deadline_s=deadline)
     slots = workers or settings.pool.get("workers") or os.cpu_count() or 1

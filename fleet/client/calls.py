@@ -13,6 +13,8 @@ from fleet.errors import ServerRefused, UsageError
 from fleet.settings import Address, ServerLimits
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
     from fleet.client.blocking import Task
     from fleet.client.images import PictureTask, Size, Source, Thumbnails
     from fleet.client.kept import JobInfo, KeptJob
@@ -32,8 +34,8 @@ class PictureCalls:
     def resize(
         self,
         source: Source,
-        width: int | None = 200,
-        height: int | None = 150,
+        width: int | EllipsisType | None = ...,
+        height: int | EllipsisType | None = ...,
         *,
         preset: str | None = None,
         facts: bool = True,
@@ -45,7 +47,7 @@ class PictureCalls:
 
         Args:
             source: a picture's bytes, the path of a file, or an open binary file, which is read to its end.
-            width, height: pixels; None leaves that side free.
+            width, height: pixels; None, or to give only the other, leaves that side free. 200x150 if neither is given.
             options: the others of `fleet.images.Spec`: fit, format, quality, gravity, blur, max_bytes, ...
             preset: a name from the pool's settings, which then has all the options but `accept`.
             facts: whether the picture is to have its `facts`; without, and without options, the workload is the

@@ -56,13 +56,14 @@ def option_of(field: Field[Any]) -> Option:
 
 
 def schema(title: str, owner: type) -> dict[str, Any]:
-    """The JSON schema of a dataclass that is made of options."""
+    """The JSON schema of a dataclass that is made of options, each of which may be left out."""
+    usual = owner()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
         "type": "object",
         "additionalProperties": False,
-        "properties": {f.name: _property(option_of(f), f.default) for f in fields(owner)},
+        "properties": {f.name: _property(option_of(f), getattr(usual, f.name)) for f in fields(owner)},
     }
 
 

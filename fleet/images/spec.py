@@ -23,6 +23,8 @@ BRITISH: Final = (("centre", "center"),)
 MAX_SIDE_PX: Final = 8192  # of a result; WebP ends at 16,383, and nobody looks at such a thumbnail
 MAX_SOURCE_PX: Final = 100_000  # of a number that says where something is in a source
 TRANSPARENT: Final = "transparent"
+BOX: Final = {"width": 200, "height": 150}  # the talk's, where neither side is given
+UNSAID: Final[Any] = ...  # stands for a side that was not given: what that means depends on the other
 
 _SIDE = Whole(1, MAX_SIDE_PX)
 _SHARE = Number(0, 1)
@@ -60,10 +62,10 @@ class Spec:
     """
 
     width: int | None = option(
-        200, _SIDE, "the box's width in pixels; none: it follows from the height", "Size", none=True
+        UNSAID, _SIDE, "the box's width in pixels; none, or only a height given: it follows", "Size", none=True
     )
     height: int | None = option(
-        150, _SIDE, "the box's height in pixels; none: it follows from the width", "Size", none=True
+        UNSAID, _SIDE, "the box's height in pixels; none, or only a width given: it follows", "Size", none=True
     )
     fit: str = option("inside", Word(FITS), f"how the picture fits the box: {', '.join(FITS)}", "Size")
     format: str | None = option(
@@ -137,6 +139,9 @@ class Spec:
     )
 
     def __post_init__(self) -> None:
+        unsaid = [side for side in BOX if getattr(self, side) is UNSAID]
+        for side in unsaid:
+            object.__setattr__(self, side, BOX[side] if len(unsaid) == len(BOX) else None)
         for name, found in OPTIONS.items():
             given = getattr(self, name)
             checked = found.check(name, given)
@@ -158,8 +163,9 @@ class Spec:
         return cls(**options)
 
     def to_mapping(self) -> dict[str, Any]:
-        """The options that are not at their defaults."""
-        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+        """The options that are not at their defaults; of the box both sides or neither, as one alone means another."""
+        said = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+        return {name: value for name, value in said.items() if name not in BOX} if BOX.items() <= said.items() else said
 
     @classmethod
     def schema(cls) -> dict[str, Any]:

@@ -142,9 +142,10 @@ def with_table(text: str) -> str:
 
 
 def table() -> str:
+    usual = Spec()
     rows = ["| option | default | |", "|---|---|---|"]
     for field in fields(Spec):
-        default = json.dumps(field.default).strip('"')
+        default = json.dumps(getattr(usual, field.name)).strip('"')
         rows.append(f"| `{field.name}` | `{default}` | {option_of(field).help} |")
     return "\n".join(rows) + "\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,22 @@ def test_no_server_exits_with_3_and_says_where(command: list[str]) -> None:
     done = fleet(*command, server=where)
     assert done.returncode == 3
     assert f"{where} (connection refused)" in complaint(done)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run", "-f", "f", "x"], ["status"], ["jobs", "list"], ["resize", "samples/images/kitten.png", "-o", "-"]],
+)
+def test_the_servers_of_the_settings_are_those_of_every_command(command: list[str], tmp_path: Path) -> None:
+    settings, where = tmp_path / "fleet.toml", closed_port()
+    settings.write_text(f'servers = "{where}"\n')
+    assert f"{where} (connection refused)" in complaint(fleet(*command, settings=settings))
+    elsewhere = closed_port()
+    assert f"{elsewhere} (connection refused)" in complaint(fleet(*command, settings=settings, server=elsewhere))
+    settings.write_text("servers = 5\n")
+    done = fleet(*command, settings=settings)
+    assert done.returncode == 2
+    assert 'servers is 5; write "HOST:PORT,HOST:PORT"' in complaint(done)
 
 
 def test_a_senseless_address_exits_with_2() -> None:

@@ -139,6 +139,13 @@ def test_the_default_is_the_talks_thumbnail() -> None:
     assert Spec().to_mapping() == {}
 
 
+def test_a_side_that_is_given_alone_leaves_the_other_free() -> None:
+    assert Spec(1600) == Spec.from_mapping({"width": 1600}) == Spec(1600, None)
+    assert Spec(height=90) == Spec(None, 90)
+    assert Spec(200).to_mapping() == {"width": 200, "height": None}
+    assert Spec(None, None).to_mapping() == {"width": None, "height": None}
+
+
 @settings(deadline=None)
 @given(SPECS)
 def test_a_spec_survives_the_way_through_json(spec: Spec) -> None:
