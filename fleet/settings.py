@@ -150,7 +150,7 @@ class FunctionPolicy:
     """What becomes of background jobs of one function that fail, and of their results, where the server has a store."""
 
     attempts: int = 1  # failures that a worker reports until the job is given up; 1: none is tried again
-    deaths: int = 3  # workers that die with the job until it is taken for poison
+    deaths: int = 3  # workers that die with the job, or run out of time, until it is taken for poison
     backoff_s: float = 1.0  # after the first failure; doubled after each, half of it left to chance
     backoff_most_s: float = 300.0
     hopeless: tuple[str, ...] = HOPELESS  # beginnings of errors that no retry would mend

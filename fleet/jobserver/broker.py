@@ -310,6 +310,10 @@ class Broker(Workforce):
         """The worker that ran it is gone."""
         self._put_back(job, now)
 
+    def _overdue(self, job: Job, now: int) -> None:
+        """The time that its worker has for it is over."""
+        self._put_back(job, now)
+
     def _put_back(self, job: Job, now: int) -> None:
         """A running job that lost its worker goes to the tail of its queue, if it is wanted and may try again."""
         job.retries += 1
@@ -411,7 +415,9 @@ class Broker(Workforce):
         while self._woken and (peer := next(iter(self._woken))).woken_at + self._wake_ns <= now:
             self._came(peer)  # it did not
         for job in self._deadlines.due(now):
-            self._put_back(job, now)
+            if job.worker:
+                job.worker.revoke(job)
+            self._overdue(job, now)
         for job in self._later.due(int(wall_s)):
             if job in self._unplanned:
                 self._unplanned.discard(job)

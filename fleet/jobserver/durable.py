@@ -347,18 +347,24 @@ class DurableBroker(AskedBroker):
                 self._forgive(handle)
 
     def _orphaned(self, job: Job, now: int) -> None:
+        self._lost_worker(job, "died", now)
+
+    def _overdue(self, job: Job, now: int) -> None:
+        self._lost_worker(job, "ran out of time", now)
+
+    def _lost_worker(self, job: Job, how: str, now: int) -> None:
         kept = self._kept.get(job)
         if kept is None:
-            super()._orphaned(job, now)
+            self._put_back(job, now)
             return
-        verdict = after_death(kept.entry, self._policy(job.function))
+        verdict = after_death(kept.entry, self._policy(job.function), f"its worker {how}")
         if isinstance(verdict, Entry):
             kept.entry, kept.parts, kept.size = verdict, [], 0
             self._ask(stores.Amend(verdict), ignore)
             self._put_back(job, now)
         else:
             kept.entry = replace(kept.entry, deaths=kept.entry.deaths + 1)
-            self._poison(job, kept, f"{kept.entry.deaths} workers died with it", now)
+            self._poison(job, kept, f"{kept.entry.deaths} workers {how} with it", now)
 
     def _forgive(self, handle: bytes) -> None:
         job = self.jobs.get(handle)

@@ -218,7 +218,7 @@ class Peer:
         raise NotImplementedError
 
     def revoke(self, job: Job) -> None:
-        """A job that it runs was cancelled; not every worker can be told."""
+        """A job that it runs was cancelled, or goes to somebody else; not every worker can be told."""
 
     def progress(self, job: Job, numerator: bytes, denominator: bytes) -> None:
         """A job it waits for has got this far; both as the worker wrote them."""

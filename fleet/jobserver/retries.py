@@ -29,12 +29,12 @@ def after_failure(entry: Entry, error: str, policy: FunctionPolicy, wall_s: int,
     return replace(with_error(entry, error), failures=failures, run_at=run_at)
 
 
-def after_death(entry: Entry, policy: FunctionPolicy) -> Entry | End:
+def after_death(entry: Entry, policy: FunctionPolicy, error: str) -> Entry | End:
     """The entry as it goes back to its queue at once; or DEAD, if it is taken for poison."""
     deaths = entry.deaths + 1
     if deaths >= policy.deaths:
         return End.DEAD
-    return replace(with_error(entry, "its worker died"), deaths=deaths)
+    return replace(with_error(entry, error), deaths=deaths)
 
 
 def again(entry: Entry, wall_s: int) -> Entry:

@@ -462,6 +462,30 @@ def test_a_poison_job_that_kills_worker_after_worker_is_blamed_even_if_there_are
     assert house.look(ack.handle).end is End.DEAD
 
 
+def test_a_job_that_runs_over_the_time_of_every_worker_is_poison_too(house: House) -> None:
+    ack = house.submit()
+    house.commit()
+    worker = house.worker()
+    house.broker.can_do(worker, b"f", house.now, 5 * SECOND)
+    for _ in range(3):
+        assert grabbed(house.broker, worker).handle == ack.handle
+        house.wait(5)
+    assert house.broker.grab(worker, house.now) is None
+    ((entry, *_),) = house.dead()
+    assert entry.errors == ("its worker ran out of time",) * 2 + ("3 workers ran out of time with it",)
+
+
+def test_a_foreground_job_that_runs_over_its_time_is_done_again_as_often_as_it_takes(house: House) -> None:
+    house.submit(background=False)
+    worker = house.worker()
+    house.broker.can_do(worker, b"f", house.now, 5 * SECOND)
+    for _ in range(5):
+        grabbed(house.broker, worker)
+        house.now += 5 * SECOND  # grabbed at the time 0, whatever the clock says
+        house.broker.tick(house.now, 0)
+    assert house.client.heard == []
+
+
 def test_a_cancelled_job_ends_once_for_everybody(house: House) -> None:
     ack = house.submit(b"u")
     house.submit(b"u", background=False)

@@ -193,6 +193,19 @@ def test_a_function_sees_that_its_job_was_cancelled_and_the_worker_goes_on(serve
         assert client.run("reverse", b"ab") == b"ba"
 
 
+def test_a_function_sees_that_its_time_is_over_and_the_job_another_workers(server: Address, client: Client) -> None:
+    runs: list[bool] = []
+
+    def slow(job: Job) -> str:
+        runs.append(True)
+        if len(runs) == 1:
+            until(lambda: job.cancelled, "it is told")
+        return f"at run {len(runs)}"
+
+    with working(Worker(server).register("slow", slow, timeout=1)):
+        assert client.run("slow") == b"at run 2"
+
+
 @pytest.mark.parametrize("what", ["data", "status", "warning"])
 def test_what_is_sent_for_a_cancelled_job_raises_and_that_is_no_failure(
     server: Address, client: Client, caplog: pytest.LogCaptureFixture, what: str
