@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -28,6 +29,7 @@ SAVE: Final[dict[str, dict[str, Any]]] = {
 }
 PROGRESSIVE_PX: Final = 400 * 300  # of a JPEG: above, it saves 3 to 8 % of the bytes and shows sooner; below, neither
 COLOURS: Final = (256, 128, 64, 32, 16, 8, 4, 2)  # of a picture without a quality: what it may be reduced to
+PALETTE_PX: Final = 200 * 200  # that a palette is made of
 OPAQUE: Final = 128  # half-transparent pixels of a GIF are one or the other
 DEFAULT_MS: Final = 100  # a frame's, where the source says none or 10 ms and less, as browsers show it
 # How long a frame can be shown, and those that are alike together, for they are joined.
@@ -141,16 +143,31 @@ def _ready(image: Image.Image, spec: Spec, format: str) -> Image.Image:
 def _few(image: Image.Image, colours: int) -> Image.Image:
     """With a palette; where something is transparent, one of its colours is."""
     if image.mode not in ("LA", "RGBA"):
-        return image.convert("RGB").quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        return _reduced(image, colours)
     clear = image.getchannel("A").point([255 * (value < OPAQUE) for value in range(256)])
-    few = image.convert("RGB").quantize(
-        max(1, colours - 1), Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG
-    )
     unused = max(1, colours - 1)
+    few = _reduced(image, unused)
     few.putpalette([*(few.getpalette() or ())[: 3 * unused], 0, 0, 0])
     few.paste(unused, mask=clear)
     few.info["transparency"] = unused
     return few
+
+
+def _reduced(image: Image.Image, colours: int) -> Image.Image:
+    """Each colour is moved to the mean of what it stands for: a red ball must not have a yellow spot.
+
+    For that a large picture's pixels are too many; some of them are looked at, unless its colours are few already.
+    """
+    image = image.convert("RGB")
+    if image.getcolors(colours):
+        return image.quantize(colours)
+    some = image
+    if image.width * image.height > PALETTE_PX:
+        side = math.isqrt(PALETTE_PX)
+        some = image.resize((min(image.width, side), min(image.height, side)), Image.Resampling.NEAREST)
+    moving = some.width * some.height // 20  # so many pixels may still change their colour when it is good enough
+    few = some.quantize(colours, Image.Quantize.MEDIANCUT, kmeans=moving)
+    return few if some is image else image.quantize(palette=few, dither=Image.Dither.NONE)
 
 
 def samples() -> list[bytes]:

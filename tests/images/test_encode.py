@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from fleet.errors import BadImage
 from fleet.images import Spec, encode
@@ -101,6 +101,22 @@ def test_a_png_that_must_be_small_has_a_palette_and_still_its_transparency(mode:
         assert few.convert("RGBA").getchannel("A").getcolors() is not None
         alpha = few.convert("RGBA").getchannel("A")
         assert (alpha.getpixel((80, 5)), alpha.getpixel((80, 115))) == (0, 255)
+
+
+@pytest.mark.parametrize(("size", "most"), [((120, 90), 11), ((800, 600), 12)])
+def test_few_colours_are_the_means_of_those_that_they_stand_for(size: tuple[int, int], most: float) -> None:
+    image = kitten(size)
+    few = encode._few(image, 16)
+    rms = ImageStat.Stat(ImageChops.difference(few.convert("RGB"), image)).rms
+    assert sum(rms) / 3 < most
+
+
+def test_a_large_drawing_of_few_colours_keeps_each_of_them_wherever_it_is() -> None:
+    drawing = Image.new("RGB", (1200, 900), "#204060")
+    drawing.putpixel((601, 303), (255, 0, 0))
+    drawing.putpixel((77, 5), (255, 255, 0))
+    few = encode._few(drawing, 8).convert("RGB")
+    assert few.tobytes() == drawing.tobytes()
 
 
 # -- What moves -----------------------------------------------------------------------------------------------------
