@@ -1,15 +1,54 @@
-"""Results in files: written beside their places and renamed into them, so that there is a whole file there or none."""
+"""Pictures from files, and results into them.
+
+Rule 1: a result is written beside its place and renamed into it, so that there is a whole file there or none.
+Rule 2: what has no end is not read to it.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
-from fleet.errors import UsageError
+from fleet.errors import BadImage, UsageError
+from fleet.settings import MIB
 
 STDIO: Final = "-"
+MOST_BYTES: Final = 1024 * MIB  # of a file or of stdin; no limit of a fleet is larger
+KINDS: Final = (
+    (stat.S_ISDIR, "a directory; name the pictures in it, such as {}/*.jpg"),
+    (stat.S_ISSOCK, "a socket"),
+    (lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode), "a device"),
+)
+
+
+def read(source: str) -> bytes:
+    """All that is in a file; ``-`` is stdin. Raises UsageError, and BadImage where there is no end of it."""
+    if source == STDIO:
+        return _all_of(sys.stdin.buffer)
+    name = source or "''"
+    try:
+        mode = os.stat(source).st_mode
+        for is_one, what in KINDS:
+            if is_one(mode):
+                raise UsageError(f"cannot read {name}: it is {what.format(source)}")
+        with open(source, "rb") as file:
+            return _all_of(file)
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    parts: list[bytes] = []
+    left = MOST_BYTES
+    while part := file.read(MIB):
+        left -= len(part)
+        if left < 0:
+            raise BadImage("too-large", f"there are more than {MOST_BYTES:,} bytes, which no fleet takes; send fewer")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def write(target: Path, data: bytes) -> None:
@@ -28,5 +67,7 @@ def write(target: Path, data: bytes) -> None:
             os.replace(beside, target)
         finally:
             beside.unlink(missing_ok=True)
+    except FileNotFoundError as error:
+        raise UsageError(f"cannot write {target}: there is no directory {target.parent}; make it first") from error
     except OSError as error:
         raise UsageError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error

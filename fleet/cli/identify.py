@@ -31,7 +31,8 @@ def identify(
     no picture is ok, with 6 if some are not.
     """
     from fleet import config
-    from fleet.cli.pictures import PARTIAL, expanded, failed, read
+    from fleet.cli.files import read
+    from fleet.cli.pictures import PARTIAL, expanded, failed
     from fleet.errors import BadImage, FleetError
     from fleet.images.identify import identify as look
 
@@ -41,7 +42,7 @@ def identify(
         try:
             found = look(read(file), limits, decode=decode)
         except FleetError as error:
-            codes.append(failed("fleet identify", file, error))
+            codes.append(failed("identify", file, error))
             continue
         put(json.dumps({"file": file, **asdict(found)}) if as_json else _line(file, found))
         codes.append(0 if found.verdict == "ok" else BadImage.exit_code)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.cli import put, say
-from fleet.cli.files import STDIO, write
+from fleet.cli.files import STDIO, read, write
 from fleet.errors import FleetError, UsageError
 from fleet.images import Picture, Spec
 
@@ -52,8 +52,10 @@ class Destination:
             raise UsageError("-o - and --json would both write to stdout; use -o FILE")
         if (output is None) == (directory is None):
             raise UsageError("say where the result goes: -o FILE for one picture, or -d DIR for many")
-        if output is not None and os.path.isdir(output):
+        if output is not None and (os.path.isdir(output) or output.endswith("/")):
             raise UsageError(f"{output} is a directory; use -d {output}, or name a file in it")
+        if output == "":
+            raise UsageError("-o has no name after it; say which file the result goes to")
         self.output = output
         self.directory = directory
 
@@ -146,6 +148,10 @@ def _finish(job: Job, results: Callable[[], Results], command: str, json: bool) 
         for name, picture in results():
             target = job.place(name, SUFFIXES[picture.format])
             write(target, picture)
+            if picture.facts and not picture.facts.complete:
+                say(
+                    f"fleet {command}: {_called(job.source)}: it is broken, and {target} is what could be decoded of it"
+                )
             if json:
                 _put_facts(job.source, target, name, picture)
     except FleetError as error:
@@ -153,10 +159,13 @@ def _finish(job: Job, results: Callable[[], Results], command: str, json: bool) 
     return 0
 
 
+def _called(source: str) -> str:
+    return "stdin" if source == STDIO else source
+
+
 def failed(command: str, source: str, error: FleetError) -> int:
     """Say what went wrong with which picture; returns the exit code."""
-    name = "stdin" if source == STDIO else source
-    text = str(error)
+    name, text = _called(source), str(error)
     say(f"fleet {command}: {text}" if name in text else f"fleet {command}: {name}: {text}")
     return error.exit_code
 
@@ -167,15 +176,6 @@ def _put_facts(source: str, target: Path, name: str, picture: Picture) -> None:
 
     files = {"source": source, "target": str(target), **({"name": name} if name else {})}
     put(dumps(files | (picture.facts.to_mapping() if picture.facts else {})))
-
-
-def read(source: str) -> bytes:
-    if source == STDIO:
-        return sys.stdin.buffer.read()
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {source}: {(error.strerror or str(error)).lower()}") from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.command import fleet
+from tests.cli.command import complaint, fleet
 from tests.conftest import SAMPLES
 from tests.images.engines.engines import engine
 
@@ -29,6 +29,14 @@ def test_identify_says_it_in_json_and_by_its_exit_code(tmp_path: Path) -> None:
     assert some.returncode == 6
     assert fleet("identify", tmp_path / "note.jpg").returncode == 5
     assert fleet("identify", tmp_path / "nothing").returncode == 2
+
+
+def test_identify_names_what_it_cannot_read_in_one_line() -> None:
+    done = fleet("identify", "missing.jpg")
+    assert (done.returncode, complaint(done)) == (
+        2,
+        "fleet identify: cannot read missing.jpg: no such file or directory",
+    )
 
 
 def test_identify_reads_stdin() -> None:

@@ -195,7 +195,19 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     )
     nowhere = fleet("resize", "--local", SAMPLES / "kitten.png", "-o", tmp_path / "no" / "thumb.jpg")
     assert nowhere.returncode == 2
-    assert "cannot write" in complaint(nowhere)
+    assert complaint(nowhere).endswith(f"/no/thumb.jpg: there is no directory {tmp_path}/no; make it first")
+
+
+def test_m25_a_part_of_a_picture_is_said_to_be_one(resize: Resize, tmp_path: Path) -> None:
+    half, thumb = tmp_path / "half.jpg", tmp_path / "thumb.jpg"
+    data = (SAMPLES / "kitten-p3.jpg").read_bytes()
+    half.write_bytes(data[: len(data) // 2])
+    strict = resize(half, "-o", thumb)
+    assert (strict.returncode, thumb.exists()) == (5, False)
+    done = resize(half, "-o", thumb, "--lenient", "--json")
+    assert (done.returncode, json.loads(done.stdout)["complete"]) == (0, False)
+    assert complaint(done) == f"fleet resize: {half}: it is broken, and {thumb} is what could be decoded of it"
+    assert sniff(thumb.read_bytes()) == Header("jpeg", 200, 150)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +217,8 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
         (["-o", "a.jpg", "-d", "b"], "say where the result goes"),
         (["-o", "thumb.tiff"], "no format is written as .tiff"),
         (["-o", "tests"], "tests is a directory; use -d tests, or name a file in it"),
+        (["-o", "tests/none/"], "tests/none/ is a directory; use -d tests/none/, or name a file in it"),
+        (["-o", ""], "-o has no name after it"),
     ],
 )
 def test_where_the_result_goes_must_be_clear(words: list[str], why: str) -> None:
