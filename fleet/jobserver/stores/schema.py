@@ -38,6 +38,9 @@ _COLUMNS_1: Final = (
 _ENDED: Final = "    ended INTEGER"
 _JOB_2: Final = _JOB_1.replace(_ENDED, f"    schedule TEXT NOT NULL,                 -- empty: it comes once\n{_ENDED}")
 COLUMNS: Final = f"{_COLUMNS_1}, schedule"
+SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
+ROW: Final = f"({', '.join('?' * 18)})"
+INSERT: Final = f"INSERT INTO {{}} (id, {COLUMNS}, ended, checksum, workload) VALUES {ROW}"
 
 # One text for each version; a file of version N has had the first N of them.
 MIGRATIONS: Final = (

@@ -16,7 +16,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,16 +40,14 @@ from fleet.jobserver.stores import (
 from fleet.jobserver.stores.backup import back_up
 from fleet.jobserver.stores.claims import Claims, Queue
 from fleet.jobserver.stores.opening import locked, opened
+from fleet.jobserver.stores.reserve import Reserve
 from fleet.jobserver.stores.results import Results
-from fleet.jobserver.stores.schema import COLUMNS
-from fleet.settings import MIB
+from fleet.jobserver.stores.schema import COLUMNS, INSERT, ROW, SELECT
 
-# Given up when the disk is full, so that what runs can still be finished: twice what the log may hold.
-RESERVE_BYTES: Final = 8 * MIB
-PLACES: Final = ", ".join("?" * 18)
-INSERT: Final = f"INSERT INTO {{}} (id, {COLUMNS}, ended, checksum, workload) VALUES ({PLACES})"
+TOGETHER: Final = 16  # jobs put with one statement, which keeps a copy of what it was given
+SMALL_BYTES: Final = 8 * 1024  # larger ones are put alone
+INSERTS: Final = [INSERT.format("job") + f", {ROW}" * (number - 1) for number in range(TOGETHER + 1)]
 DAMAGED: Final = "the disk has changed it"
-SELECT: Final = f"SELECT id, {COLUMNS}, ended, checksum, workload FROM job"
 
 
 class SqliteStore:
@@ -62,7 +60,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:
         self._path = path
-        self._reserve = path.with_name(path.name + ".reserve")
+        self._reserve = Reserve(path)
         self._broken: StoreBroken | None = None
         self._claims = Claims()
         self._functions: dict[bytes, int] = {}
@@ -77,7 +75,7 @@ class SqliteStore:
             (last,) = self._one("SELECT coalesce(max(id), 0) FROM job") or (0,)
             self._last_row: int = last
             unless_opened.pop_all()
-        self._reserved = self._make_reserve()
+        self._reserve.make()
 
     def facts(self) -> dict[str, str | int]:
         durable = "on this disk, after each commit"
@@ -110,13 +108,11 @@ class SqliteStore:
         if self._broken:
             raise self._broken
         try:
-            self._reserved = self._reserved or self._make_reserve()
-            if self._reserved:
+            if self._reserve.make():
                 try:
                     return self._transaction(batch, takes=True)
                 except _Full:
-                    self._reserved = False
-                    self._reserve.unlink(missing_ok=True)
+                    self._reserve.give_up()
             answers = self._transaction(batch, takes=False)
             self._shorten_log()
             return answers
@@ -130,10 +126,14 @@ class SqliteStore:
         """Carry the batch out; unless it `takes` new jobs, those are refused."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            answers = [
-                _NO_ROOM if isinstance(request, _TAKING) and not takes else _HOW[type(request)](self, request)
-                for request in batch
-            ]
+            answers: list[Any] = []
+            for kind, requests in groupby(batch, type):
+                if kind in _TAKING and not takes:
+                    answers += [_NO_ROOM for _ in requests]
+                elif kind is stores.Put:
+                    answers += self._put_all(requests)
+                else:
+                    answers += [_HOW[kind](self, request) for request in requests]
             failpoints.reach("written", batch)
             self._db.execute("COMMIT")
             failpoints.reach("committed", batch)
@@ -153,36 +153,40 @@ class SqliteStore:
         with contextlib.suppress(sqlite3.OperationalError):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _make_reserve(self) -> bool:
-        """Set room aside; False if there is none."""
-        try:
-            with open(self._reserve, "wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-        except OSError:
-            self._reserve.unlink(missing_ok=True)
-            return False
-        return True
-
     def _read_functions(self) -> None:
         self._names = dict(self._db.execute("SELECT id, name FROM function"))
         self._functions = {name: number for number, name in self._names.items()}
 
     # -- live jobs --------------------------------------------------------------------------------------------
 
-    def _put(self, request: stores.Put) -> Stored | Exists:
-        entry, row = request.entry, self._new_row()
+    def _put_all(self, requests: Iterator[Any]) -> list[Stored | Exists]:
+        """Small ones together: each statement lets go of the interpreter, and has to wait for it afterwards."""
+        answers: list[Stored | Exists] = []
+        for small, alike in groupby(requests, lambda request: len(request.entry.workload) <= SMALL_BYTES):
+            while some := list(islice(alike, TOGETHER if small else 1)):
+                answers += self._put(some)
+        return answers
+
+    def _put(self, requests: list[stores.Put]) -> Sequence[Stored | Exists]:
         try:
-            self._db.execute(INSERT.format("job"), (row, *self._values(entry)))
-        except sqlite3.IntegrityError:
+            return self._insert(requests)
+        except sqlite3.IntegrityError:  # one of them is there already, and none was put
+            if len(requests) > 1:
+                return [answer for request in requests for answer in self._put([request])]
+            entry = requests[0].entry
             found = self._one("SELECT handle FROM job WHERE function = ? AND key = ?", self._number(entry), entry.key)
-            if found is None:  # its own handle: the answer to the same request was lost
-                return Stored()
-            return Exists(found[0])
-        if request.claim:
-            self._claims.claim(row)
-            if not entry.run_at:
-                self._claims.pass_by((self._number(entry), entry.priority), row)
-        return Stored()
+            return [Exists(found[0]) if found else Stored()]  # its own handle: the answer to the same request was lost
+
+    def _insert(self, requests: list[stores.Put]) -> list[Stored]:
+        rows = [(self._new_row(), request) for request in requests]
+        values = [value for row, request in rows for value in (row, *self._values(request.entry))]
+        self._db.execute(INSERTS[len(requests)], values)
+        for row, request in rows:
+            if request.claim:
+                self._claims.claim(row)
+                if not request.entry.run_at:
+                    self._claims.pass_by((self._number(request.entry), request.entry.priority), row)
+        return [Stored() for _ in rows]
 
     def _probe(self, request: stores.Probe) -> Entry | None:
         number = self._functions.get(request.function)
@@ -422,7 +426,6 @@ _NO_ROOM: Final = Refused("the disk is full: no new background job is taken unti
 
 
 _HOW: Final[dict[type, Callable[..., Any]]] = {
-    stores.Put: SqliteStore._put,
     stores.Probe: SqliteStore._probe,
     stores.Fetch: SqliteStore._fetch,
     stores.Claim: SqliteStore._claim,

@@ -95,6 +95,19 @@ def test_a_live_key_is_taken_and_free_again_when_its_job_has_ended(store: Store)
     put(store, entry(6, key=b"k"))
 
 
+@pytest.mark.parametrize("doubled", [3, 20, 38])
+def test_of_many_that_are_put_at_once_only_those_that_are_there_already_are_told_so(store: Store, doubled: int) -> None:
+    jobs = [
+        entry(number, key=b"%d" % number, workload=b"w" * (100_000 if number % 15 == 0 else 10))
+        for number in range(1, 41)
+    ]
+    again = entry(100, key=b"%d" % doubled)
+    batch = [*jobs[:39], again, jobs[39]]
+    answers = store.carry_out([stores.Put(each, claim=each is jobs[0]) for each in batch])
+    assert answers == [Stored()] * 39 + [Exists(b"H:%d" % doubled), Stored()]
+    assert ask(store, stores.Claim(b"f", 1, 100)) == jobs[1:]
+
+
 def test_a_job_is_probed_for_by_its_key_and_fetched_by_its_handle(store: Store) -> None:
     put(store, entry(1, key=b"k"), entry(2))
     assert ask(store, stores.Probe(b"f", b"other")) is None
