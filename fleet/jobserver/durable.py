@@ -9,7 +9,6 @@ over three classes takes longer than what is decided here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fleet.jobserver import stores
@@ -314,7 +313,7 @@ class DurableBroker(AskedBroker):
             if isinstance(verdict, Entry):
                 self._try_again(job, kept, verdict, now)
                 return True
-            kept.entry = replace(with_error(kept.entry, error), failures=kept.entry.failures + 1)
+            kept.entry = with_error(kept.entry, error)._replace(failures=kept.entry.failures + 1)
             self._close(job, kept, verdict, bytes(data), now)
             self._end(job, verdict, now)
             self._tell(job, kind, data)
@@ -363,14 +362,14 @@ class DurableBroker(AskedBroker):
             self._ask(stores.Amend(verdict), ignore)
             self._put_back(job, now)
         else:
-            kept.entry = replace(kept.entry, deaths=kept.entry.deaths + 1)
+            kept.entry = kept.entry._replace(deaths=kept.entry.deaths + 1)
             self._poison(job, kept, f"{kept.entry.deaths} workers {how} with it", now)
 
     def _forgive(self, handle: bytes) -> None:
         job = self.jobs.get(handle)
         kept = self._kept.get(job) if job else None
         if kept and kept.entry.deaths:
-            kept.entry = replace(kept.entry, deaths=kept.entry.deaths - 1, errors=kept.entry.errors[:-1])
+            kept.entry = kept.entry._replace(deaths=kept.entry.deaths - 1, errors=kept.entry.errors[:-1])
             self._ask(stores.Amend(kept.entry), ignore)
 
     def _give_up(self, job: Job, now: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from math import ceil
 from typing import Final
 
@@ -26,7 +25,7 @@ def after_failure(entry: Entry, error: str, policy: FunctionPolicy, wall_s: int,
     if failures >= attempts:
         return End.DEAD
     run_at = wall_s + ceil(policy.backoff.delay_s(failures, chance))
-    return replace(with_error(entry, error), failures=failures, run_at=run_at)
+    return with_error(entry, error)._replace(failures=failures, run_at=run_at)
 
 
 def after_death(entry: Entry, policy: FunctionPolicy, error: str) -> Entry | End:
@@ -34,18 +33,18 @@ def after_death(entry: Entry, policy: FunctionPolicy, error: str) -> Entry | End
     deaths = entry.deaths + 1
     if deaths >= policy.deaths:
         return End.DEAD
-    return replace(with_error(entry, error), deaths=deaths)
+    return with_error(entry, error)._replace(deaths=deaths)
 
 
 def again(entry: Entry, wall_s: int) -> Entry:
     """A job that has ended, as it comes at its next time: with nothing held against it."""
     run_at = Schedule.read(entry.schedule).after(wall_s)
-    return replace(entry, run_at=run_at, failures=0, deaths=0, errors=())
+    return entry._replace(run_at=run_at, failures=0, deaths=0, errors=())
 
 
 def with_error(entry: Entry, error: str) -> Entry:
     """The entry with one more line in its history; of a long one the newest are kept."""
-    return replace(entry, errors=(*entry.errors, error[:ERROR_BYTES])[-ERRORS_KEPT:])
+    return entry._replace(errors=(*entry.errors, error[:ERROR_BYTES])[-ERRORS_KEPT:])
 
 
 class Deaths:

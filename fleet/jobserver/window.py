@@ -8,7 +8,6 @@ in `requests`, each with what is to be done with its answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from fleet.jobserver import stores
@@ -130,7 +129,7 @@ class WindowBroker(Broker):
         """The wall clock was set: a retry is still due after its pause, unlike a job that is to begin at some hour."""
         for job, kept in self._kept.items():
             if kept.entry.failures and job in self._later:
-                kept.entry = replace(kept.entry, run_at=max(1, kept.entry.run_at + jump_s))
+                kept.entry = kept.entry._replace(run_at=max(1, kept.entry.run_at + jump_s))
                 self._later.set(job, kept.entry.run_at)
                 self._ask(stores.Amend(kept.entry), ignore)
 

@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ def test_f07_a_flipped_bit_is_noticed_or_does_no_harm(
 
 def as_put(job: stores.Entry) -> stores.Entry:
     """Without what changes while it is tried; that has no checksum."""
-    return replace(job, submitted=0, run_at=0, expires=0, max_attempts=0, failures=0, deaths=0, errors=())
+    return job._replace(submitted=0, run_at=0, expires=0, max_attempts=0, failures=0, deaths=0, errors=())
 
 
 # -- a full disk ------------------------------------------------------------------------------------------------------

@@ -43,8 +43,7 @@ class End(StrEnum):
     EXPIRED = "expired"  # it was not done while it was still wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A background job as it is kept. Times are seconds since 1970."""
 
     handle: bytes
@@ -87,8 +86,7 @@ NO_LIMIT: Final = 2**62  # bytes
 # -- requests ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Keep a new job. Answer: Stored, Exists, or Refused.
 
     With `claim`, which makes sense only if its queue has no unclaimed job before it, it is claimed at once.
@@ -98,23 +96,20 @@ class Put:
     claim: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """Look for a live job with this coalescing key. Answer: its Entry, which is now claimed, or None."""
 
     function: bytes
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(NamedTuple):
     """Claim this one job. Answer: its Entry, or None if it does not live."""
 
     handle: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Claim jobs at the head of a queue, of those that need not wait. Answer: a list of Entry or Spoiled.
 
     Up to `limit` of them, and none after one with which their workloads have `most_bytes`.
@@ -126,8 +121,7 @@ class Claim:
     most_bytes: int = NO_LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimDue:
+class ClaimDue(NamedTuple):
     """Claim jobs whose `run_at` is not after `before`, the earliest first, as `Claim` does. Answer: likewise."""
 
     before: int
@@ -135,8 +129,7 @@ class ClaimDue:
     most_bytes: int = NO_LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """A job ended: forget it, and keep its result until `keep_until` (0: not at all). Answer: whether it was there.
 
     DEAD keeps the job itself, in the dead letter, with `entry` as it was at last.
@@ -147,22 +140,19 @@ class Finish:
     entry: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Amend:
+class Amend(NamedTuple):
     """A claimed job has changed: keep it as `entry` now is. Answer: None. The workload never changes."""
 
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Postpone:
+class Postpone(NamedTuple):
     """As Amend, and the job is claimed no more. Answer: None."""
 
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """As Finish for the result, but the job comes again as `entry`, claimed no more. Answer: None."""
 
     result: Result
@@ -170,8 +160,7 @@ class Again:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What is known of a handle. Answer: its Entry if it lives, else its Result, else None.
 
     What is in the dead letter has a Result as long as it is there.
@@ -180,23 +169,20 @@ class Look:
     handle: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LookKey:
+class LookKey(NamedTuple):
     """A live job with this coalescing key, of any function. Answer: its Entry, or None."""
 
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LookNamed:
+class LookNamed(NamedTuple):
     """What is known of a function's coalescing key. Answer: a live job's Entry, else its newest Result, else None."""
 
     function: bytes
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LookUnique:
+class LookUnique(NamedTuple):
     """The newest kept result with this coalescing key that COMPLETED, not before `since`. Answer: Result or None."""
 
     function: bytes
@@ -204,8 +190,7 @@ class LookUnique:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(NamedTuple):
     """End a job that is not claimed as CANCELLED, keeping that until `keep_until`. Answer: its Entry, or None."""
 
     handle: bytes
@@ -213,8 +198,7 @@ class Cancel:
     keep_until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Expire:
+class Expire(NamedTuple):
     """End jobs that are not claimed and whose `expires` is not after `now` as EXPIRED, keeping that until `keep_until`.
 
     Answer: their Entries.
@@ -225,8 +209,7 @@ class Expire:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListJobs:
+class ListJobs(NamedTuple):
     """Live jobs, or those in the dead letter, in their order. Answer: a list of Listed, without the workloads."""
 
     dead: bool = False
@@ -246,15 +229,13 @@ class Listed(NamedTuple):
     place: int  # in the order of what is listed
 
 
-@dataclass(frozen=True, slots=True)
-class Exhume:
+class Exhume(NamedTuple):
     """Look at a dead job with its workload. Answer: its Entry, or None."""
 
     handle: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Revive:
+class Revive(NamedTuple):
     """Bring dead jobs back, to be done at once, with nothing held against them and unclaimed.
 
     Answer: their Entries, or Refused. Those whose key a live job has meanwhile stay dead.
@@ -264,16 +245,14 @@ class Revive:
     function: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Purge:
+class Purge(NamedTuple):
     """Forget dead jobs for good. Answer: how many."""
 
     handles: tuple[bytes, ...] | None  # None: all
     function: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(NamedTuple):
     """Forget results that are kept no longer, and the oldest beyond `result_bytes` in all; and the oldest dead jobs
     beyond `dead_jobs`, or `dead_bytes` of workloads, but no more than `limit` of them.
 
@@ -287,8 +266,7 @@ class Sweep:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class BackUp:
+class BackUp(NamedTuple):
     """Copy all that is kept, as it is after this batch, to where the store says. Answer: BackedUp, or Refused."""
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from fleet.jobserver import stores
@@ -164,7 +163,7 @@ class MemoryStore:
     def _list(self, request: stores.ListJobs) -> list[Listed]:
         rows = self._dead.values() if request.dead else ((entry, 0) for entry in self._jobs.values())
         fitting = (
-            Listed(replace(entry, workload=b""), len(entry.workload), ended, self._places[entry.handle])
+            Listed(entry._replace(workload=b""), len(entry.workload), ended, self._places[entry.handle])
             for entry, ended in rows
             if request.handle in (None, entry.handle)
             and request.function in (None, entry.function)
@@ -181,7 +180,7 @@ class MemoryStore:
         for entry in self._chosen(request.handles, request.function):
             if not (entry.key and (entry.function, entry.key) in self._keys):
                 self._exhumed(entry)
-                alive = replace(entry, failures=0, deaths=0, run_at=0, expires=0)
+                alive = entry._replace(failures=0, deaths=0, run_at=0, expires=0)
                 self._keep(alive)
                 self._line_up(alive)
                 revived.append(alive)

@@ -8,7 +8,6 @@ import itertools
 import os
 import shutil
 import tempfile
-from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ class Model(MemoryStore):
 def plain(answer: Any) -> Any:
     """Without workloads, which some answers have in one store only, and without places, which each store numbers."""
     if isinstance(answer, Entry):
-        return replace(answer, workload=b"")
+        return answer._replace(workload=b"")
     if isinstance(answer, Listed):
         return answer._replace(entry=plain(answer.entry), place=0)
     return [plain(each) for each in answer] if isinstance(answer, list) else answer
@@ -105,7 +104,7 @@ class StoreMachine(RuleBasedStateMachine):
     def ending(self, entry: Entry, end: End) -> stores.Finish:
         self.now += 1
         result = Result(entry.handle, entry.function, entry.key, end, b"result of " + entry.handle, self.now)
-        buried = replace(entry, errors=(*entry.errors, "why")) if end is End.DEAD else None
+        buried = entry._replace(errors=(*entry.errors, "why")) if end is End.DEAD else None
         return stores.Finish(result, self.now + 50, buried)
 
     @rule(function=FUNCTIONS, key=KEYS, priority=PRIORITIES, waits=st.booleans(), claim=st.booleans())
@@ -148,18 +147,18 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data(), postpone=st.booleans())
     def try_again(self, data: st.DataObject, postpone: bool) -> None:
         entry = data.draw(st.sampled_from(self.model.claimed))
-        later = replace(entry, failures=entry.failures + 1, errors=("no",), run_at=self.now + next(self.numbers))
+        later = entry._replace(failures=entry.failures + 1, errors=("no",), run_at=self.now + next(self.numbers))
         if postpone:
             self.ask(stores.Postpone(later))
         else:
-            self.ask(stores.Amend(replace(entry, deaths=entry.deaths + 1)))
+            self.ask(stores.Amend(entry._replace(deaths=entry.deaths + 1)))
 
     @precondition(lambda self: self.model.claimed)
     @rule(data=st.data())
     def come_again(self, data: st.DataObject) -> None:
         entry = data.draw(st.sampled_from(self.model.claimed))
         ended = self.ending(entry, End.COMPLETED)
-        later = replace(entry, run_at=self.now + next(self.numbers), failures=0)
+        later = entry._replace(run_at=self.now + next(self.numbers), failures=0)
         self.ask(stores.Again(ended.result, ended.keep_until, later))
 
     @rule(ahead=st.integers(0, 40))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +128,8 @@ def test_jobs_for_later_are_claimed_by_their_time(store: Store) -> None:
 
 def test_a_job_that_ended_is_forgotten_and_its_result_is_kept(store: Store) -> None:
     put(store, entry(1, key=b"k"), claim=True)
-    assert ask(store, stores.Look(b"H:1")) == replace(
-        entry(1, key=b"k"), workload=ask(store, stores.Look(b"H:1")).workload
+    assert ask(store, stores.Look(b"H:1")) == entry(1, key=b"k")._replace(
+        workload=ask(store, stores.Look(b"H:1")).workload
     )
     assert ask(store, finish(entry(1, key=b"k"), data=b"\0result")) is True
     assert ask(store, finish(entry(1, key=b"k"))) is False
@@ -180,7 +179,7 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
     put(store, *dead, claim=True)
     store.carry_out([finish(each, End.DEAD, b"why") for each in dead])
     listed = ask(store, stores.ListJobs(dead=True))
-    assert [row[:3] for row in listed] == [Listed(replace(each, workload=b""), 6, 100, 0)[:3] for each in dead]
+    assert [row[:3] for row in listed] == [Listed(each._replace(workload=b""), 6, 100, 0)[:3] for each in dead]
     assert ask(store, stores.ListJobs(dead=True, after=listed[0].place, limit=1)) == listed[1:2]
     assert ask(store, stores.ListJobs(dead=True, function=b"g")) == []
     assert ask(store, stores.ListJobs(dead=True, until=99)) == []
@@ -188,7 +187,7 @@ def test_the_dead_are_listed_revived_and_purged(store: Store) -> None:
     put(store, entry(9, key=b"k2"))
     assert [revived.handle for revived in ask(store, stores.Revive((b"H:1", b"H:2", b"H:none")))] == [b"H:1"]
     claimed = ask(store, stores.Claim(b"f", 1, 10))
-    assert claimed == [entry(9, key=b"k2"), replace(dead[0], failures=0)]
+    assert claimed == [entry(9, key=b"k2"), dead[0]._replace(failures=0)]
     assert ask(store, stores.Purge(None, b"g")) == 0
     assert ask(store, stores.Purge((b"H:3",))) == 1
     assert ask(store, stores.Purge(None)) == 1
@@ -204,7 +203,7 @@ def test_no_more_is_claimed_than_so_many_bytes_but_one_job_always(store: Store) 
     put(store, *(entry(n, workload=bytes(10), run_at=n) for n in (5, 6, 7, 8)))
     for first, request in ((1, stores.Claim(b"f", 1, 10, 11)), (5, stores.ClaimDue(9, 10, 11))):
         assert [claimed.handle for claimed in ask(store, request)] == [b"H:%d" % n for n in (first, first + 1)]
-        assert [claimed.handle for claimed in ask(store, replace(request, most_bytes=1))] == [b"H:%d" % (first + 2)]
+        assert [claimed.handle for claimed in ask(store, request._replace(most_bytes=1))] == [b"H:%d" % (first + 2)]
         assert [claimed.handle for claimed in ask(store, request)] == [b"H:%d" % (first + 3)]
 
 
@@ -351,7 +350,7 @@ def test_a_job_that_comes_again_keeps_its_result_and_is_there_for_its_next_time(
     assert ask(store, stores.ClaimDue(60, 10)) == [job]
     for ended, data in ((61, b"one"), (121, b"two")):
         result = Result(job.handle, b"f", b"", End.COMPLETED, data, ended)
-        job = replace(job, run_at=ended + 59)
+        job = job._replace(run_at=ended + 59)
         assert ask(store, stores.Again(result, 1000, job)) is None
         assert ask(store, stores.ClaimDue(ended, 10)) == []
         assert ask(store, stores.ClaimDue(ended + 59, 10)) == [job]
