@@ -29,7 +29,7 @@ SAVE: Final[dict[str, dict[str, Any]]] = {
 }
 PROGRESSIVE_PX: Final = 400 * 300  # of a JPEG: above, it saves 3 to 8 % of the bytes and shows sooner; below, neither
 COLOURS: Final = (256, 128, 64, 32, 16, 8, 4, 2)  # of a picture without a quality: what it may be reduced to
-PALETTE_PX: Final = 200 * 200  # that a palette is made of
+PALETTE_PX: Final = 120 * 120  # that a palette is made of: more take longer and change little
 OPAQUE: Final = 128  # half-transparent pixels of a GIF are one or the other
 DEFAULT_MS: Final = 100  # a frame's, where the source says none or 10 ms and less, as browsers show it
 # How long a frame can be shown, and those that are alike together, for they are joined.
