@@ -67,7 +67,8 @@ def write(target: Path, data: bytes) -> None:
             os.replace(beside, target)
         finally:
             beside.unlink(missing_ok=True)
-    except FileNotFoundError as error:
-        raise UsageError(f"cannot write {target}: there is no directory {target.parent}; make it first") from error
     except OSError as error:
-        raise UsageError(f"cannot write {target}: {(error.strerror or str(error)).lower()}") from error
+        why = (error.strerror or str(error)).lower()
+        if not os.path.isdir(target.parent):
+            why = f"there is no directory {target.parent}; make it first"
+        raise UsageError(f"cannot write {target}: {why}") from error
