@@ -127,8 +127,9 @@ class Client(PictureCalls, KeptCalls):
         """Drop the connections. Tasks that have not ended fail; foreground jobs nobody else waits for are dropped."""
         with self._changed:
             self._closed = True
-            for task in self._living():
-                task.failed(FleetError("the client was closed before the task ended"))
+            awaited: list[TaskState | StatusRequest] = [*self._living(), *self._status_requests()]
+            for request in awaited:
+                request.failed(FleetError("the client was closed before the task ended"))
             self._homeless.clear()
             self._close_sockets()
             self._changed.notify_all()
@@ -307,6 +308,9 @@ class Client(PictureCalls, KeptCalls):
         placed = [task for link in self._links.values() if link.sock for task in link.conversation.tasks()]
         return placed + list(self._homeless)
 
+    def _status_requests(self) -> list[StatusRequest]:
+        return [request for link in self._links.values() for request in link.conversation.status_requests()]
+
     # -- waiting ----------------------------------------------------------------------------------------------
 
     def _deadline(self, timeout: float | None) -> float:
@@ -363,6 +367,8 @@ class Client(PictureCalls, KeptCalls):
             events = poller.poll(wait_s * 1000 + 1)
         finally:
             self._changed.acquire()
+        if self._closed:
+            return  # by another thread, which failed all that is waited for
         for descriptor, event in events:
             if event_link := links.get(descriptor):
                 self._link_ready(event_link, descriptor, event)

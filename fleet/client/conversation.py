@@ -2,17 +2,18 @@
 
 Rule 1: no I/O and no clock; bytes go to `outbox` and come in through `feed`. Rule 2: JOB_CREATED, ERROR, STATUS_RES
 and OPTION_RES answer requests in the order these were sent, so `_awaiting` is a queue and the order is everything.
-Rule 3: a packet for a task that is not here is dropped.
+Rule 3: a packet for a task that is not here is dropped; an answer to what
+was not asked is the server's mistake, and the request it took the place of is still awaited when that is told.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeVar
 
-from fleet.client.task import Status, StatusRequest, TaskState
-from fleet.errors import JobFailed, NoStore, QueueFull, ServerRefused
+from fleet.client.task import Status, StatusRequest, TaskState, count
+from fleet.errors import JobFailed, NoStore, ProtocolError, QueueFull, ServerRefused
 from fleet.protocol import REQ, RES, Data, Decoder, Packet, encode, encode_head, kept, packets
 
 SUBMITS = {
@@ -23,6 +24,9 @@ SUBMITS = {
     ("normal", True): packets.SUBMIT_JOB_BG,
     ("low", True): packets.SUBMIT_JOB_LOW_BG,
 }
+
+
+Request = TypeVar("Request", TaskState, StatusRequest)
 
 
 class _Option:
@@ -93,17 +97,25 @@ class Conversation:
             elif kind in _WORK:
                 self._work(kind, args)
 
-    def _next(self) -> TaskState | StatusRequest | None:
-        """The oldest request that an answer is due for, past an option that was passed over in silence."""
+    def _oldest(self) -> TaskState | StatusRequest | None:
+        """The request that an answer is due for, past an option that was passed over in silence."""
         while self._awaiting:
-            request = self._awaiting.popleft()
+            request = self._awaiting[0]
             if not isinstance(request, _Option):
                 return request
+            self._awaiting.popleft()
         return None
 
+    def _due(self, kind: type[Request]) -> Request | None:
+        """The oldest request, which must be one of this kind. Raises ProtocolError."""
+        request = self._oldest()
+        if request is None or isinstance(request, kind):
+            return request
+        raise ProtocolError("it answered what it was not asked")
+
     def _created(self, handle: bytes) -> None:
-        task = self._next()
-        if isinstance(task, TaskState):
+        if task := self._due(TaskState):
+            self._awaiting.popleft()
             task.created(handle)
             if not task.background:
                 self._tasks.setdefault(handle, deque()).append(task)
@@ -113,13 +125,13 @@ class Conversation:
             if self._awaiting and isinstance(self._awaiting[0], _Option):
                 self._awaiting.popleft()
             return
-        request = self._next()
-        if kind == packets.ERROR:
-            if request:
-                request.failed(_refusal(*args))
-        elif isinstance(request, StatusRequest):
-            known, running, numerator, denominator = (int(bytes(arg) or b"0") for arg in args[1:])
-            request.answered(Status(bool(known), bool(running), numerator, denominator))
+        if kind == packets.STATUS_RES:
+            if asked := self._due(StatusRequest):
+                asked.answered(_status(args[1:]))
+                self._awaiting.popleft()
+        elif request := self._oldest():
+            self._awaiting.popleft()
+            request.failed(_refusal(*args))
 
     def _work(self, kind: int, args: tuple[Data, ...]) -> None:
         handle = bytes(args[0])
@@ -134,6 +146,14 @@ class Conversation:
         else:
             tasks.rotate(-1)  # the next copy is for the next task
         _WORK[kind](task, args)
+
+
+def _status(args: tuple[Data, ...]) -> Status:
+    numbers = [count(bytes(arg) or b"0") for arg in args]
+    known, running, numerator, denominator = numbers
+    if known is None or running is None or numerator is None or denominator is None:
+        raise ProtocolError("a STATUS_RES has numbers that are none")
+    return Status(bool(known), bool(running), numerator, denominator)
 
 
 _REFUSALS: Final[dict[str, type[ServerRefused]]] = {"QUEUE_ERROR": QueueFull, kept.NO_STORE: NoStore}

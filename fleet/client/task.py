@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from fleet.client.terms import AT_ONCE
 from fleet.errors import FleetError
@@ -24,6 +24,14 @@ class Status(NamedTuple):
     running: bool
     numerator: int
     denominator: int
+
+
+COUNT_DIGITS: Final = 20  # of a number in a packet; Python itself refuses to read one of 5000
+
+
+def count(text: bytes) -> int | None:
+    """The number that a packet's argument says; None if it says none."""
+    return int(text) if text.isdigit() and len(text) <= COUNT_DIGITS else None
 
 
 class TaskState:
@@ -82,8 +90,9 @@ class TaskState:
             self.warnings.append(data)
 
     def progressed(self, numerator: bytes, denominator: bytes) -> None:
-        if numerator.isdigit() and denominator.isdigit():
-            self.progress = int(numerator), int(denominator)
+        done, of = count(numerator), count(denominator)
+        if done is not None and of is not None:
+            self.progress = done, of
 
     def completed(self, data: bytes) -> None:
         self.workload = ()

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ class Launcher:
     Args:
         kit: the functions that the runners have.
         on_change: called when `ready` has changed.
-        say: called with each line that runners write.
+        say: called with each line that runners write, and when none can be started.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Launcher:
             }
         )
         self._environment = for_runners(os.environ, containment.environment)
+        self._say = say
         self._chatter = Chatter(say)
         self._oom_kills = oom_kills()
         self._on_change = on_change
@@ -71,11 +73,19 @@ class Launcher:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Start a zygote; `on_change` is called when it is ready."""
+        """Start a zygote; `on_change` is called when it is ready. Where none can be started, it is tried again."""
         if self._closed:
             return
+        try:
+            self._start()
+        except OSError as error:  # no descriptors, no memory, no room for a process: that passes
+            self._say(f"no process could be started for the runners: {error.strerror}; trying again")
+            self._start_later()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        with ExitStack() as undo, theirs:
+            undo.callback(ours.close)
             self._process = subprocess.Popen(
                 [*ZYGOTE, str(theirs.fileno()), str(os.getpid()), self._config],
                 stdin=subprocess.DEVNULL,
@@ -85,6 +95,7 @@ class Launcher:
                 start_new_session=True,
                 env=self._environment,
             )
+            undo.pop_all()
         ours.setblocking(False)
         self._control = ours
         self._loop.add_reader(ours.fileno(), self._hear)
@@ -156,9 +167,12 @@ class Launcher:
         for runner in list(self._runners):
             self._over(runner, Death("the process that started it was lost", False))
         if not self._closed:
-            self._failures += 1
-            self._loop.call_later(RESTART.delay_s(self._failures, random.random()), self.start)
+            self._start_later()
             self._on_change()
+
+    def _start_later(self) -> None:
+        self._failures += 1
+        self._loop.call_later(RESTART.delay_s(self._failures, random.random()), self.start)
 
     def _drop_zygote(self) -> None:
         self.ready = False

@@ -20,7 +20,7 @@ from fleet.protocol import REQ, RES, Decoder, encode, packets
 from fleet.settings import Address, ServerLimits
 from tests.conftest import listening
 from tests.peer import Peer, chatty, explode, fail, reverse, worker
-from tests.processes import FLEET, LIMIT_S, Program
+from tests.processes import FLEET, LIMIT_S, Program, until
 
 pytestmark = pytest.mark.system
 
@@ -252,6 +252,24 @@ def test_closing_fails_what_has_not_ended(server: Address, client: Client) -> No
         task.result(1)
     with pytest.raises(UsageError, match="closed"):
         client.submit("f")
+
+
+def test_closing_tells_every_thread_that_waits(server: Address) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        silent_server = Address("127.0.0.1", mute.getsockname()[1])
+        client = Client([server], timeout=LIMIT_S)
+        tasks = [client.submit("f") for _ in range(3)]
+        with ThreadPoolExecutor(4) as threads:
+            waits = [threads.submit(task.result) for task in tasks]
+            until(lambda: client._pumping, "a thread that waits")
+            client.close()
+            for wait in waits:
+                assert str(wait.exception(LIMIT_S)) == "the client was closed before the task ended"
+            asking = Client([silent_server], timeout=LIMIT_S)
+            submit = threads.submit(asking.submit, "f")
+            until(lambda: asking._pumping, "a thread that waits")
+            asking.close()
+            assert "closed" in str(submit.exception(LIMIT_S))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fleet.client.conversation import Conversation
 from fleet.client.task import Priority, StatusRequest, TaskState
-from fleet.errors import JobFailed, QueueFull, ServerRefused
+from fleet.errors import JobFailed, ProtocolError, QueueFull, ServerRefused
 from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, Decoder, encode, packets
@@ -155,6 +155,38 @@ def test_status() -> None:
     wire.client.ask_status(request)
     wire.move()
     assert request.status == (True, False, 0, 0)
+
+
+@pytest.mark.parametrize("number", [b"x", b"-1", b"1" * 5000])
+def test_numbers_that_are_none_break_the_protocol_and_leave_the_question_open(number: bytes) -> None:
+    client, request = Conversation(1 << 20), StatusRequest(b"h")
+    client.ask_status(request)
+    with pytest.raises(ProtocolError):
+        client.feed(encode(RES, packets.STATUS_RES, b"h", b"1", b"1", b"1", number))
+    assert client.status_requests() == [request]  # the shell fails it, or it would wait for its deadline
+
+
+def test_an_answer_to_what_was_not_asked_breaks_the_protocol() -> None:
+    for answer, asked in (
+        (encode(RES, packets.JOB_CREATED, b"h"), StatusRequest(b"h")),
+        (encode(RES, packets.STATUS_RES, b"h", b"0", b"0", b"0", b"0"), task()),
+    ):
+        client = Conversation(1 << 20)
+        if isinstance(asked, TaskState):
+            client.submit(asked)
+        else:
+            client.ask_status(asked)
+        with pytest.raises(ProtocolError):
+            client.feed(answer)
+        assert [*client.tasks(), *client.status_requests()] == [asked]
+
+
+def test_progress_in_numbers_that_are_none_is_passed_over() -> None:
+    client, one = Conversation(1 << 20), task()
+    client.submit(one)
+    client.feed(encode(RES, packets.JOB_CREATED, b"h") + encode(RES, packets.WORK_STATUS, b"h", b"1", b"2"))
+    client.feed(encode(RES, packets.WORK_STATUS, b"h", b"1" * 5000, b"2"))
+    assert one.progress == (1, 2)
 
 
 def test_tasks_that_have_not_ended_are_known_oldest_last_accepted_first() -> None:
