@@ -24,6 +24,10 @@ __all__ = ["Client", "Spec", "Worker", "Job", "__version__"]
 _HOMES = {"Client": "fleet.client", "Spec": "fleet.images", "Worker": "fleet.workers", "Job": "fleet.workers"}
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'fleet' has no attribute {name!r}")

@@ -198,9 +198,9 @@ def _store(path: Path, key: str, value: Any) -> dict[str, int]:
 
 def in_seconds(table: Mapping[str, Any]) -> dict[str, Any]:
     """A function's settings, with `cache = "1h"` as the `cache_s = 3600` that it stands for. Raises UsageError."""
-    spans = {name for name in SPANS if isinstance(table.get(name), str)}
+    spans = [name for name in SPANS if name in table]
     plain = {name: item for name, item in table.items() if name not in spans}
-    return plain | {f"{name}_s": span_s(table[name]) for name in spans}
+    return plain | {f"{name}_s": span_s(str(table[name])) for name in spans}
 
 
 def _check_fields(

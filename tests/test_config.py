@@ -138,6 +138,8 @@ def test_functions_have_policies_of_their_own(tmp_path: Path) -> None:
     put(tmp_path / "project" / "fleet.toml", "[functions.resize]\ncache = '1m'\nhopeless = ['No']\n")
     functions = loaded(tmp_path).functions
     assert FunctionPolicy(**functions["resize"]) == FunctionPolicy(cache_s=60, hopeless=("No",))
+    put(tmp_path / "project" / "fleet.toml", "[functions.resize]\ncache = 90\n")
+    assert FunctionPolicy(**loaded(tmp_path).functions["resize"]).cache_s == 90
     assert FunctionPolicy(**functions["mail"]) == FunctionPolicy(7, backoff_s=30, backoff_most_s=3600)
 
 
@@ -163,6 +165,7 @@ def test_a_store_has_limits_of_its_own(tmp_path: Path) -> None:
         ),
         ("[functions.f]\nbackoff_s = 0", "functions.f.backoff_s: 0 makes no sense; it is a number of seconds above 0"),
         ("[functions.f]\ncache = 'soon'", "functions.f: 'soon' is no span of time; write 90, 5m, 2h or 7d"),
+        ("[functions.f]\ncache = true", "functions.f: 'True' is no span of time"),
         ("[functions.f]\nattempts = true", "functions.f.attempts: True makes no sense; it is a whole number from 1"),
         ("[functions.f]\ncache_s = -1", "functions.f.cache_s: -1 makes no sense; it is a whole number from 0"),
         ("[functions]\nf = 3", "functions.f is 3; it must be a table"),

@@ -15,7 +15,7 @@ HELP: Final = "The background jobs that job servers keep: list, show, cancel, ba
 
 def show(
     handle: options.Handle = None,
-    function: options.OfFunction = None,
+    function: options.WithUnique = None,
     unique: options.OfUnique = None,
     as_json: options.Json = False,
     servers: options.Servers = None,

@@ -75,6 +75,9 @@ Handles = Annotated[list[str] | None, typer.Argument(metavar="HANDLE...", help="
 OfFunction = Annotated[
     str | None, typer.Option("--function", "-f", metavar="FUNCTION", help="Only jobs of this function.")
 ]
+WithUnique = Annotated[
+    str | None, typer.Option("--function", "-f", metavar="FUNCTION", help="With --unique, in place of a handle.")
+]
 OfUnique = Annotated[str | None, typer.Option("--unique", "-u", help="With --function, in place of a handle.")]
 Older = Annotated[
     str | None, typer.Option("--older", metavar="AGE", help="Only jobs of this age at least: 90, 5m, 2h or 7d.")

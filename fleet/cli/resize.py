@@ -15,7 +15,7 @@ from fleet.cli.spec_options import with_spec_options
 @with_spec_options
 def resize(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="The pictures, or patterns such as '*.jpg'; - is stdin.")
+        list[str], typer.Argument(metavar="FILE...", help="The pictures, or patterns such as '*.jpg'; - is stdin.")
     ],
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Where the result goes; - is stdout.")

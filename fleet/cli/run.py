@@ -63,6 +63,7 @@ def run(
     Example: fleet run -f reverse "Hello World!"
     """
     from fleet.client import Client
+    from fleet.errors import UsageError
     from fleet.settings import span_s
 
     when: dict[str, Any] = {
@@ -72,6 +73,8 @@ def run(
         "attempts": attempts,
         "schedule": schedule,
     }
+    if not background and any(value is not None for value in when.values()):
+        raise UsageError("--at, --delay, --ttl, --attempts and --schedule are for background jobs; add -b")
     data = sys.stdin.buffer.read() if workload == "-" else workload.encode("utf-8", "surrogateescape")
     with Client(servers, timeout=timeout) as client:
         task = client.submit(function, data, unique=unique, priority=priority, background=background, **when)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @with_spec_options
 def thumbnails(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="The pictures, or patterns such as '*.jpg'; - is stdin.")
+        list[str], typer.Argument(metavar="FILE...", help="The pictures, or patterns such as '*.jpg'; - is stdin.")
     ],
     directory: Annotated[
         Path, typer.Option("--directory", "-d", metavar="DIR", help="Where the results go, each as FILE-NAME.FORMAT.")

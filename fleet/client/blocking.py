@@ -131,6 +131,8 @@ class Client(PictureCalls, KeptCalls):
             for request in awaited:
                 request.failed(FleetError("the client was closed before the task ended"))
             self._homeless.clear()
+            for link in self._links.values():
+                link.break_off()
             self._close_sockets()
             self._changed.notify_all()
 

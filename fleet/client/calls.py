@@ -64,7 +64,8 @@ class PictureCalls:
 
         most = self.limits.packet_bytes
         if preset:
-            workload = packed_for_preset(source, options, facts, most)
+            given = {side: px for side, px in (("width", width), ("height", height)) if px is not ...}
+            workload = packed_for_preset(source, given | options, facts, most)  # which the pool refuses
             function = f"thumb.{preset}"
         else:
             workload = packed(source, {"width": width, "height": height, **options}, facts, most)

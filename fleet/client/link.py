@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import struct
 from typing import Final
 
 from fleet.client.conversation import Conversation
@@ -17,6 +18,7 @@ from fleet.errors import ProtocolError
 from fleet.settings import Address
 
 SCRATCH_BYTES: Final = 64 * 1024
+ABORT: Final = struct.pack("ii", 1, 0)  # to close is to break off: no lingering, not even for what is unsent
 IOV_MAX: Final = 64  # buffers per sendmsg; the system's own limit is 1024
 
 
@@ -59,6 +61,15 @@ class Link:
             self.sock.close()
         self.sock = None
         self.connecting = False
+
+    def break_off(self) -> None:
+        """Close it so that the server drops the foreground jobs that were submitted here.
+
+        A connection that is closed in good order looks like one that has only stopped sending, which gets its answers.
+        """
+        if self.sock is not None and not all(task.background for task in self.conversation.tasks()):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+        self.close()
 
     def stale(self) -> bool:
         """Nothing is owed, and yet there is something to read: the server closed the connection meanwhile."""

@@ -52,7 +52,7 @@ def test_help_breaks_lines_where_the_terminal_ends() -> None:
     [
         (["resiz"], "no such command 'resiz'. Did you mean 'resize'? See fleet --help"),
         (["--nonsense"], "no such option: --nonsense. See fleet --help"),
-        (["resize"], "missing argument 'FILE'. See fleet resize --help"),
+        (["resize"], "missing argument 'FILE...'. See fleet resize --help"),
         (["up", "--workers", "0"], "invalid value for '--workers' / '-w': "),
         (["server", "--port", "70000"], "invalid value for '--port' / '-p': "),
     ],

@@ -39,6 +39,11 @@ def test_run_in_the_background_prints_the_handle(server: Address) -> None:
     assert done.stdout.startswith(b"H:")
 
 
+def test_terms_without_the_background_are_refused_in_the_commands_own_words() -> None:
+    done = fleet("run", "-f", "f", "--delay", "5m", "x")
+    assert (done.returncode, complaint(done).endswith("add -b")) == (2, True)
+
+
 def test_a_failed_job_exits_with_1_and_a_late_one_with_4(server: Address) -> None:
     with worker(server, explode=explode):
         done = fleet("run", "-f", "explode", "no", server=server)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from fleet.client import Client
+from fleet.client import Client, admin
 from fleet.errors import Deadline, FleetError, JobFailed, NoServer, UsageError
 from fleet.protocol import REQ, RES, Decoder, encode, packets
 from fleet.settings import Address, ServerLimits
@@ -243,6 +243,13 @@ def test_a_forked_child_has_connections_of_its_own(server: Address, client: Clie
         for n in range(5):
             assert client.run("reverse", f"{n}") == b"%d" % n
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_closing_takes_back_foreground_jobs_that_are_queued_and_leaves_the_others(server: Address) -> None:
+    with Client(server) as client:
+        client.submit("wanted until now")
+        client.submit("later", background=True)
+    until(lambda: {f.name: f.jobs for f in admin.status(server)} == {"wanted until now": 0, "later": 1}, "one is gone")
 
 
 def test_closing_fails_what_has_not_ended(server: Address, client: Client) -> None:

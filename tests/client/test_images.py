@@ -73,6 +73,11 @@ def test_what_is_wrong_is_said_as_for_one(client: Client) -> None:
         client.run("thumb.avatar", b'{"width":5}\nx')
 
 
+def test_a_size_beside_a_preset_is_refused_and_not_passed_over(client: Client) -> None:
+    with pytest.raises(BadSpec, match="takes no 'width'"):
+        client.resize(SAMPLES / "kitten.gif", width=7, preset="avatar").result()
+
+
 class Upload:
     """An upload as asynchronous web frameworks have it."""
 
