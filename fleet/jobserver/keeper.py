@@ -62,7 +62,8 @@ class Keeper:
         requests = self._broker.requests
         if self._running or not requests:
             return
-        batch, self._broker.requests = requests[:BATCH], requests[BATCH:]
+        batch = requests[:BATCH]
+        del requests[:BATCH]
         failpoints.reach("asked", [request for request, _ in batch])
         self._running = self._loop.create_future()
         self._thread.do(partial(self._carry_out, batch))

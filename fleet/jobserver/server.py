@@ -51,6 +51,7 @@ class JobServer:
     def __init__(self, settings: ServerSettings | None = None) -> None:
         self.settings = settings = settings or ServerSettings()
         self._keeper: Keeper | None = None
+        self._requests: Sequence[object] = ()  # what the keeper is to carry out: seen here, most turns have nothing
         self.broker = self._broker()
         level = logging.getLevelName(log.getEffectiveLevel())
         self.hub = Hub(self.broker, exceptions=settings.exceptions, pid=os.getpid(), verbose=level)
@@ -79,6 +80,7 @@ class JobServer:
         how |= {"policies": settings.policies, "chance": random.random, "is_ours": partial(made_with, mark)}
         broker = DurableBroker(handle_maker(settings.handle_prefix, mark), settings.limits, **how)
         self._keeper = Keeper(broker, opener(settings.store), self._stored, self._fail)
+        self._requests = broker.requests
         return broker
 
     async def start(self) -> None:
@@ -172,7 +174,7 @@ class JobServer:
             broker.tick(now, time.time())
         elif broker.calling:
             broker.wake(now)
-        if self._keeper:
+        if self._requests and self._keeper:
             self._keeper.carry_out()
         self._flush()
         if broker.due < self._timer_at:

@@ -85,7 +85,7 @@ class WindowBroker(Broker):
         worker_wakeup: int = 1,
     ) -> None:
         super().__init__(new_handle, limits, job_retries=job_retries, worker_wakeup=worker_wakeup)
-        self.requests: list[tuple[stores.Request, Then]] = []
+        self.requests: list[tuple[stores.Request, Then]] = []  # this list always: the shell takes from it
         self.stored = 0  # jobs that only the store has
         self._policies = {name.encode(): policy for name, policy in (policies or {}).items()}
         self._chance = chance
