@@ -336,6 +336,8 @@ class Client(PictureCalls, KeptCalls):
         if not self._wait(done, self._deadline(timeout)):
             what = f"{task.function.decode('utf-8', 'replace')} at {task.server or self.servers[0]}"
             waited = self.timeout_s if timeout is None else timeout
+            if task in self._homeless:
+                raise Deadline(f"no answer from {what} in {waited:g} s: its job server went away. {_nobody(task)}")
             raise Deadline(f"no answer from {what} in {waited:g} s; give it longer, or see `fleet status`")
 
     def _wait(self, done: Callable[[], bool], deadline: float) -> bool:

@@ -245,6 +245,16 @@ def test_a_forked_child_has_connections_of_its_own(server: Address, client: Clie
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
+def test_a_deadline_that_comes_while_the_server_is_away_says_so(spawn: Callable[..., Program]) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    server = listening(program)
+    with Client(server) as client:
+        client.submit("f")
+        program.stop()
+        with pytest.raises(Deadline, match=rf"its job server went away.* {server} .connection refused"):
+            client.run("f", timeout=0.5)
+
+
 def test_closing_takes_back_foreground_jobs_that_are_queued_and_leaves_the_others(server: Address) -> None:
     with Client(server) as client:
         client.submit("wanted until now")
