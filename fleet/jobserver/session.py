@@ -39,7 +39,7 @@ class _Over(Exception):
 class Session(Wire):
     """The server's end of one Gearman connection. The arguments are those of `Wire`."""
 
-    __slots__ = ("assign", "decoder", "exceptions", "pool", "receiving")
+    __slots__ = ("assign", "decoder", "exceptions", "pool", "receiving", "told")
 
     def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
         super().__init__(hub, label, admin)
@@ -50,6 +50,7 @@ class Session(Wire):
         self.receiving = 0  # bytes of the large packet that is on its way in
         self.exceptions = hub.exceptions  # this client gets WORK_EXCEPTION packets
         self.assign: Assign = _assign  # how it grabbed last, if that was not answered yet
+        self.told = 0  # bytes of text that were answered since the outbox was empty
         self.pool = False  # this worker is one of ours, and understands what no other does
 
     # -- what the shell calls ---------------------------------------------------------------------------------
@@ -359,8 +360,13 @@ def _only_a_server_says(session: Session, args: tuple[Data, ...], now: int) -> N
 
 def _text(session: Session, args: tuple[Data, ...], now: int) -> None:
     line = bytes(args[0])
+    if not session.outbox:
+        session.told = 0
+    if session.told > session.broker.limits.unsent_high_bytes:  # 8 bytes ask for a whole table, and all others wait
+        raise ProtocolError(f"{session.told} bytes of answers are not sent yet; read them before you ask for more")
 
     def answer(lines: bytes) -> None:
+        session.told += len(lines)
         session.outbox.append(lines)
         session.hub.dirty[session] = None
 

@@ -269,6 +269,19 @@ def test_w30_a_line_is_a_kilobyte_at_most(peer: End, line: bytes) -> None:
     assert peer.session.closing
 
 
+def test_w30_a_burst_of_questions_ends_where_its_answers_are_too_much_at_once() -> None:
+    peer = End(make_broker(unsent_high_bytes=1000))
+    for number in range(30):
+        peer.send(p.CAN_DO, b"a function of some length %d" % number)
+    table = peer.raw(b"status\n")
+    assert peer.raw(b"status\n") == table  # as often as one likes, if they are read
+    answers = peer.raw(b"status\n" * 5000)
+    assert answers.startswith(table)
+    assert len(answers) < 1000 + 2 * len(table)
+    assert b"INVALID_PACKET" in answers
+    assert peer.session.closing
+
+
 @pytest.mark.parametrize("line", [b"sta\0tus\n", b"\rstatus\r\n", b"\xff\xfe\n", b"\r\n", b"status;status\n"])
 def test_w30_a_strange_line_is_an_unknown_command(peer: End, line: bytes) -> None:
     assert peer.raw(line).startswith(b"ERR UNKNOWN_COMMAND")
