@@ -125,6 +125,8 @@ class Client(PictureCalls, KeptCalls):
 
     def close(self) -> None:
         """Drop the connections. Tasks that have not ended fail; foreground jobs nobody else waits for are dropped."""
+        if self._pid != os.getpid():
+            self._leave_to_parent()  # whose lock another of its threads may have held when this process was forked
         with self._changed:
             self._closed = True
             awaited: list[TaskState | StatusRequest] = [*self._living(), *self._status_requests()]
@@ -232,6 +234,7 @@ class Client(PictureCalls, KeptCalls):
         task._client, task._pid, task.only, task.terms = self, os.getpid(), server, terms
         self._alive()
         with self._changed:
+            self._alive()  # still: another thread may have closed it meanwhile
             self._place(task)
             self._wake_pump()
         self._wait_for(task, timeout, lambda: task.accepted or task.done)

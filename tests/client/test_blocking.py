@@ -262,6 +262,27 @@ def test_closing_takes_back_foreground_jobs_that_are_queued_and_leaves_the_other
     until(lambda: {f.name: f.jobs for f in admin.status(server)} == {"wanted until now": 0, "later": 1}, "one is gone")
 
 
+def test_a_forked_child_closes_a_client_that_another_thread_had_locked(client: Client) -> None:
+    held, forked = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with client._changed:
+            held.set()
+            forked.wait(LIMIT_S)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(hold)
+        assert held.wait(LIMIT_S)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(round(LIMIT_S))
+            client.close()
+            os._exit(0)
+        forked.set()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    client.close()
+
+
 def test_closing_fails_what_has_not_ended(server: Address, client: Client) -> None:
     task = client.submit("f")
     client.close()
