@@ -107,6 +107,6 @@ def test_a_killed_pool_comes_back(fleet: Program) -> None:
 
 
 def test_a_taken_port_ends_it_with_the_reason(spawn: Callable[..., Program], server: Address) -> None:
-    fleet = spawn(*FLEET, "up", "--workers", "1", "--port", str(server.port))
+    fleet = spawn(*FLEET, "up", "--workers", "1", "--port", str(server.port), "--store", "none")
     assert fleet.ended() == 78
     assert f"cannot listen on {server}: address already in use" in "\n".join(fleet.err.rest())
