@@ -87,7 +87,8 @@ class Ours:
 @contextmanager
 def running(isolation: Any = "job") -> Iterator[Ours]:
     containment = Containment(sandbox="off", isolation=isolation)
-    terms = runner.terms(PoolLimits(), containment, Sandbox(containment), address_space())
+    limits = PoolLimits(runner_bytes=1 << 40)  # it begins with as much as the tests hold by then
+    terms = runner.terms(limits, containment, Sandbox(containment), address_space())
     memory = os.memfd_create("workload")
     os.write(memory, WORKLOAD)
     ours, theirs = socket.socketpair()
