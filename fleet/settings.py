@@ -99,9 +99,7 @@ class StoreLimits:
 
     stored_jobs: int = 10_000_000  # that only the store has; beyond, background submits are refused
     window: int = 1000  # of a queue that the store keeps, so many jobs at its head are in memory
-    window_bytes: int = (
-        64 * MIB
-    )  # with more workloads than that in memory, a queue's next job comes when it is asked for
+    window_bytes: int = 64 * MIB  # with more workloads in memory, a queue's next job comes when it is asked for
     result_bytes: int = 64 * MIB  # of one background job, kept
     results_bytes: int = 1024 * MIB  # of all of them; the oldest go first
     dead_jobs: int = 100_000  # in the dead letter; the oldest go first: what is wrong now is seen in the newest

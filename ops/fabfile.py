@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +16,11 @@ from invoke.tasks import task  # noqa: E402
 
 from fleet.errors import FleetError, UsageError  # noqa: E402
 from ops import inventory, plan, release, run  # noqa: E402
-from ops.inventory import Inventory  # noqa: E402
-from ops.run import Verdict  # noqa: E402
+from ops.inventory import Host, Inventory  # noqa: E402
+from ops.plan import Step  # noqa: E402
+from ops.run import Remote, Verdict  # noqa: E402
 
+BATCH: Final = 4
 SOME_FAILED: Final = 6  # as of fleet's own commands
 HOSTS: Final = {
     "hosts": "only these of the inventory, with commas between them",
@@ -53,8 +55,14 @@ def _tell(verdicts: Iterable[Verdict]) -> None:
         raise Exit(code=SOME_FAILED)
 
 
+def _everywhere(c: Context, hosts: str, inventory: str, step: Callable[[Inventory, Host], Step]) -> None:
+    """One step on all hosts, side by side."""
+    found = _read(inventory, hosts)
+    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(step(found, remote.host))))
+
+
 @task(help={**HOSTS, "batch": "how many hosts at a time, once the first has worked", "extras": "of fleet's to install"})
-def deploy(c: Context, hosts: str = "", inventory: str = "", batch: int = 4, extras: str = release.EXTRAS) -> None:
+def deploy(c: Context, hosts: str = "", inventory: str = "", batch: int = BATCH, extras: str = release.EXTRAS) -> None:
     """Put this checkout on the hosts and run it: one first, then the others; who fails goes back."""
     found = _read(inventory, hosts)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,52 +79,40 @@ def rollback(c: Context, hosts: str = "", inventory: str = "") -> None:
     """Go back to the release that ran before."""
     found = _read(inventory, hosts)
 
-    def act(remote: run.Remote) -> str:
+    def act(remote: Remote) -> str:
         remote.do(plan.back(found))
         run.restart(remote, found, _template())
         return remote.do(plan.status(found))
 
-    _tell(run.in_batches(found.hosts, c.config, act, 4))
+    _tell(run.in_batches(found.hosts, c.config, act, BATCH))
+
+
+@task(help={**HOSTS, "batch": "how many hosts at a time, once the first has worked"})
+def restart(c: Context, hosts: str = "", inventory: str = "", batch: int = BATCH) -> None:
+    """Stop and start it, one host first, then the others."""
+    found = _read(inventory, hosts)
+    _tell(run.in_batches(found.hosts, c.config, lambda remote: run.restart(remote, found, _template()), batch))
 
 
 @task(help=HOSTS)
 def start(c: Context, hosts: str = "", inventory: str = "") -> None:
     """Start what is installed, where it does not run."""
-    found = _read(inventory, hosts)
-    template = _template()
-    _tell(
-        run.everywhere(
-            found.hosts,
-            c.config,
-            lambda remote: remote.do(plan.start(found, remote.host, plan.unit(template, found, remote.host))),
-        )
-    )
+    _everywhere(c, hosts, inventory, lambda found, host: plan.start(found, host, plan.unit(_template(), found, host)))
 
 
 @task(help=HOSTS)
 def stop(c: Context, hosts: str = "", inventory: str = "") -> None:
     """Let running jobs finish, and end it."""
-    found = _read(inventory, hosts)
-    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(plan.stop(found))))
-
-
-@task(help={**HOSTS, "batch": "how many hosts at a time, once the first has worked"})
-def restart(c: Context, hosts: str = "", inventory: str = "", batch: int = 4) -> None:
-    """Stop and start it, one host first, then the others."""
-    found = _read(inventory, hosts)
-    template = _template()
-    _tell(run.in_batches(found.hosts, c.config, lambda remote: run.restart(remote, found, template), batch))
+    _everywhere(c, hosts, inventory, lambda found, host: plan.stop(found))
 
 
 @task(help=HOSTS)
 def status(c: Context, hosts: str = "", inventory: str = "") -> None:
     """Say of each host whether fleet runs, and which release."""
-    found = _read(inventory, hosts)
-    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(plan.status(found))))
+    _everywhere(c, hosts, inventory, lambda found, host: plan.status(found))
 
 
 @task(help={**HOSTS, "lines": "how many of each host"})
 def logs(c: Context, hosts: str = "", inventory: str = "", lines: int = 20) -> None:
     """Show the end of each host's log."""
-    found = _read(inventory, hosts)
-    _tell(run.everywhere(found.hosts, c.config, lambda remote: remote.do(plan.logs(found, lines))))
+    _everywhere(c, hosts, inventory, lambda found, host: plan.logs(found, lines))

@@ -29,39 +29,35 @@ class Step(NamedTuple):
     seconds: float = 15.0
 
 
-class Place:
-    """Where things are on a host."""
+def home(inventory: Inventory, release: str) -> PurePosixPath:
+    """Where the release is on a host."""
+    return inventory.root / "releases" / release
 
-    def __init__(self, inventory: Inventory) -> None:
-        self.root = inventory.root
 
-    def release(self, name: str) -> PurePosixPath:
-        return self.root / "releases" / name
-
-    def upload(self, name: str) -> PurePosixPath:
-        return self.root / "incoming" / f"{name}.tar"
+def upload(inventory: Inventory, release: str) -> PurePosixPath:
+    """Where its file is put."""
+    return inventory.root / "incoming" / f"{release}.tar"
 
 
 def is_there(inventory: Inventory, release: str) -> Step:
     """Whether the release is installed."""
-    done = Place(inventory).release(release) / ".complete"
+    done = home(inventory, release) / ".complete"
     return Step("look for the release", f"mkdir -p {quote(str(inventory.root))}/incoming && test -e {quote(str(done))}")
 
 
 def install(inventory: Inventory, release: str, sha256: str) -> list[Step]:
     """From the uploaded file to a release that works."""
-    place = Place(inventory)
-    home, upload = quote(str(place.release(release))), quote(str(place.upload(release)))
-    pip = f"{home}/bin/python -m pip install --quiet --disable-pip-version-check"
+    place, file = quote(str(home(inventory, release))), quote(str(upload(inventory, release)))
+    pip = f"{place}/bin/python -m pip install --quiet --disable-pip-version-check"
     return [
-        Step("check what was uploaded", f"echo {sha256}'  '{upload} | sha256sum --check --status"),
+        Step("check what was uploaded", f"echo {sha256}'  '{file} | sha256sum --check --status"),
         Step(
             "install it",
-            f"rm -rf {home} && mkdir -p {home}/wheels && tar -xf {upload} -C {home}/wheels"
-            f" && python3 -m venv {home} && {pip} --no-index {home}/wheels/*.whl && rm -rf {home}/wheels {upload}",
+            f"rm -rf {place} && mkdir -p {place}/wheels && tar -xf {file} -C {place}/wheels"
+            f" && python3 -m venv {place} && {pip} --no-index {place}/wheels/*.whl && rm -rf {place}/wheels {file}",
             300.0,
         ),
-        Step("see whether it works here", f"{home}/bin/fleet doctor && touch {home}/.complete", 60.0),
+        Step("see whether it works here", f"{place}/bin/fleet doctor && touch {place}/.complete", 60.0),
     ]
 
 

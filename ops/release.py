@@ -51,7 +51,8 @@ def build(folder: Path, extras: str = EXTRAS) -> Release:
 def pack(wheels: list[Path], folder: Path) -> Release:
     """These wheels as one file."""
     sums = [f"{_sha256(wheel)}  {wheel.name}" for wheel in wheels]
-    name = f"{__version__}-{hashlib.sha256(chr(10).join(sums).encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256("\n".join(sums).encode()).hexdigest()
+    name = f"{__version__}-{digest[:12]}"
     file = folder / f"{name}.tar"
     with tarfile.open(file, "w") as tar:
         for wheel in wheels:

@@ -18,12 +18,13 @@ from invoke.exceptions import CommandTimedOut
 from fleet.errors import FleetError
 from ops import plan
 from ops.inventory import Host, Inventory
-from ops.plan import Place, Step
+from ops.plan import Step
 from ops.release import Release
 
 CONNECT_S: Final = 10
 ANSWER_S: Final = 15  # of a server that is connected: its banner, and to a key
 KEEPALIVE_S: Final = 10
+TIMED_OUT: Final = 124  # of timeout(1)
 KNOWN_HOSTS: Final = "~/.ssh/known_hosts"
 
 
@@ -64,16 +65,18 @@ class Remote:
 
     def does(self, step: Step) -> tuple[bool, str]:
         """Whether it worked, and what it said. Raises HostFailed if there is no telling."""
+        # The host ends it itself, lest it go on there when nobody waits for it any more.
+        command = f"timeout {step.seconds:g} sh -c {quote(step.script)}"
         try:
             self._connection.open()
             self._connection.transport.set_keepalive(KEEPALIVE_S)
-            done = self._connection.run(
-                f"sh -c {quote(step.script)}", hide=True, warn=True, in_stream=False, timeout=step.seconds
-            )
+            done = self._connection.run(command, hide=True, warn=True, in_stream=False, timeout=step.seconds + ANSWER_S)
         except CommandTimedOut as error:
-            raise HostFailed(f"{step.name}: not done within {step.seconds:.0f} s") from error
+            raise HostFailed(f"{step.name}: no answer within {step.seconds + ANSWER_S:g} s") from error
         except Exception as error:  # paramiko raises whatever it meets
             raise HostFailed(_reason(error)) from error
+        if done.exited == TIMED_OUT:
+            raise HostFailed(f"{step.name}: not done within {step.seconds:g} s")
         return done.ok, f"{done.stdout}{done.stderr}".strip()
 
     def do(self, step: Step) -> str:
@@ -83,10 +86,10 @@ class Remote:
             raise HostFailed(f"{step.name}: {said or 'failed, and did not say why'}")
         return said
 
-    def put(self, release: Release, place: Place) -> None:
+    def put(self, release: Release, target: str) -> None:
         """Upload the release, beside its place first."""
-        target = str(place.upload(release.name))
         try:
+            self._connection.sftp().get_channel().settimeout(ANSWER_S)  # for each piece
             self._connection.put(str(release.file), f"{target}.part")
         except Exception as error:
             raise HostFailed(f"upload the release: {_reason(error)}") from error
@@ -138,7 +141,7 @@ def deployer(inventory: Inventory, release: Release, template: str) -> Act:
     def act(remote: Remote) -> str:
         installed, _ = remote.does(plan.is_there(inventory, release.name))
         if not installed:
-            remote.put(release, Place(inventory))
+            remote.put(release, str(plan.upload(inventory, release.name)))
             for step in plan.install(inventory, release.name, release.sha256):
                 remote.do(step)
         _, before = remote.does(plan.status(inventory))

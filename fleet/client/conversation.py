@@ -2,8 +2,8 @@
 
 Rule 1: no I/O and no clock; bytes go to `outbox` and come in through `feed`. Rule 2: JOB_CREATED, ERROR, STATUS_RES
 and OPTION_RES answer requests in the order these were sent, so `_awaiting` is a queue and the order is everything.
-Rule 3: a packet for a task that is not here is dropped; an answer to what
-was not asked is the server's mistake, and the request it took the place of is still awaited when that is told.
+Rule 3: a packet for a task that is not here is dropped; an answer to what was not asked is the server's mistake, and
+the request it took the place of is still awaited when that is told.
 """
 
 from __future__ import annotations

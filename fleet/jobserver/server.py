@@ -1,8 +1,8 @@
 """The job server's shell: sockets, the clock and signals around the broker and its connections.
 
-All that has arrived is fed; then, once and nowhere else (`JobServer.turn`): tick, hand what must be kept to the store,
-flush. So every peer gets one write however many packets were made for it; and what must not be said before the store
-has answered waits in the outbox for that, see `Wire.later`.
+All that has arrived is fed; then, once and nowhere else (`JobServer.turn`): tick, wake sleepers, hand what must be
+kept to the store, flush. So every peer gets one write however many packets were made for it; and what must not be said
+before the store has answered waits in the outbox for that, see `Wire.later`.
 """
 
 from __future__ import annotations

@@ -128,4 +128,4 @@ def test_a_step_that_hangs_is_given_up(sshd: Sshd) -> None:
     hangs = plan.Step("wait", "sleep 60", 0.2)
     config = Config(runtime_ssh_path=str(sshd.config))
     (verdict,) = run.everywhere([Host("img1", "img1", ("up",))], config, lambda remote: remote.do(hangs))
-    assert verdict.text == "wait: not done within 0 s"
+    assert verdict.text == "wait: not done within 0.2 s"
