@@ -87,10 +87,11 @@ class Connection:
         self.received += nbytes
         self.last_read = now = time.monotonic_ns()
         self.wire.filled(nbytes, now)
-        self._server.soon()
-        if self.wire.midway:
+        if self.wire.midway:  # nothing has come of it yet
             self._acknowledge()
             self._server.watch(self, now)
+        else:
+            self._server.soon()
 
     def _acknowledge(self) -> None:
         """Have the kernel say at once what has arrived.
