@@ -52,6 +52,10 @@ class JobFailed(FleetError):
     exit_code = 1
 
 
+class TooMuchUnread(FleetError):
+    """A worker sent more data and warnings than the client keeps before they are read."""
+
+
 class BadImage(JobFailed):
     """The picture cannot be processed.
 

@@ -134,6 +134,9 @@ class ServerLimits(StoreLimits):
     guesses: int = 1000  # at unknown handles; after so many a connection is read from ten times a second
 
 
+UNREAD_BYTES: Final = 256 * MIB  # of one task's data and warnings, that a client keeps for whoever reads them
+
+
 @dataclass(frozen=True)
 class Keepalive:
     """How a host that vanished without a word is noticed: by the defaults after 15 + 3 x 5 seconds."""

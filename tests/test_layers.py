@@ -65,6 +65,8 @@ PURE = [
     "jobserver/gateways/*.py",
     *(f"jobserver/stores/{name}.py" for name in ("__init__", "claims", "rows", "schema")),
     "client/conversation.py",
+    "client/dispatch.py",
+    "client/reasons.py",
     "client/routing.py",
     "client/task.py",
     "client/terms.py",

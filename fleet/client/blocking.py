@@ -17,22 +17,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from fleet.client import admin
 from fleet.client.calls import KeptCalls, PictureCalls
+from fleet.client.dispatch import Dispatch
 from fleet.client.link import Link, LinkLost
-from fleet.client.routing import CONTENT, content_key, ranked
+from fleet.client.reasons import LONGER, late, nobody
+from fleet.client.routing import CONTENT, content_key
 from fleet.client.task import Priority, Status, StatusRequest, TaskState
 from fleet.client.terms import AT_ONCE, Terms
-from fleet.errors import Deadline, FleetError, NoServer, UsageError
+from fleet.errors import Deadline, FleetError, UsageError
 from fleet.protocol import Data, payload
-from fleet.settings import Address, ServerLimits, Servers, parse_servers
+from fleet.settings import UNREAD_BYTES, Address, ServerLimits, Servers, parse_servers
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-CONNECT_S: Final = 3.0  # for one server to accept a connection
-RETURN_S: Final = 10.0  # for a server to come back that went away with a task
-MAX_RESUBMITS: Final = 3  # a task that was there each time a server died may well be why
-REMEDY: Final = "Check --servers or FLEET_SERVERS, and that `fleet up` or `fleet server` runs there"
+POLL_S: Final = 3600.0  # the longest poll; a wait may have no end
+DIAGNOSIS_S: Final = 1.0  # beyond a deadline at most, to say why it passed
 
 Workload = Data | str
 T = TypeVar("T", bound="Task")
@@ -72,7 +73,7 @@ class Task(TaskState):
         while True:
             self._client._wait_for(self, timeout, lambda: self.done or bool(self.chunks))
             while self.chunks:
-                yield self.chunks.popleft()
+                yield self.read()
             if self.error:
                 raise self.error
             if self.completed_with is not None:
@@ -93,12 +94,21 @@ class Client(PictureCalls, KeptCalls):
         servers: ``"host:port"``, several of them with commas or in a list, or None for ``FLEET_SERVERS`` and else
             127.0.0.1:4730. Nothing is connected before it is needed.
         timeout: seconds that a wait lasts at most when the call does not say.
+        unread_bytes: of one task's data and warnings that nobody has read yet, before the task fails.
         limits: what a packet may hold; see `ServerLimits`.
     """
 
-    def __init__(self, servers: Servers = None, *, timeout: float = 60.0, limits: ServerLimits | None = None) -> None:
+    def __init__(
+        self,
+        servers: Servers = None,
+        *,
+        timeout: float = 60.0,
+        unread_bytes: int = UNREAD_BYTES,
+        limits: ServerLimits | None = None,
+    ) -> None:
         self.servers = parse_servers(servers)
         self.timeout_s = timeout
+        self.unread_bytes = unread_bytes
         self.limits = limits or ServerLimits()
         self._homes: dict[str, Address] = {}  # servers of kept jobs, by what their handles begin with
         self._begin()
@@ -106,8 +116,8 @@ class Client(PictureCalls, KeptCalls):
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._changed = threading.Condition()
-        self._links = {address: Link(address, self.limits.packet_bytes) for address in self.servers}
-        self._homeless: dict[TaskState, None] = {}  # tasks whose server went away, and no other would have
+        links = {address: Link(address, self.limits.packet_bytes) for address in self.servers}
+        self._dispatch = Dispatch(links, random.random)
         self._pumping = False
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_out.setblocking(False)
@@ -129,12 +139,7 @@ class Client(PictureCalls, KeptCalls):
             self._leave_to_parent()  # whose lock another of its threads may have held when this process was forked
         with self._changed:
             self._closed = True
-            awaited: list[TaskState | StatusRequest] = [*self._living(), *self._status_requests()]
-            for request in awaited:
-                request.failed(FleetError("the client was closed before the task ended"))
-            self._homeless.clear()
-            for link in self._links.values():
-                link.break_off()
+            self._dispatch.close(FleetError("the client was closed before the task ended"))
             self._close_sockets()
             self._changed.notify_all()
 
@@ -143,7 +148,7 @@ class Client(PictureCalls, KeptCalls):
             self._close_sockets()
 
     def _close_sockets(self) -> None:
-        for link in self._links.values():
+        for link in self._dispatch.links.values():
             link.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -232,10 +237,11 @@ class Client(PictureCalls, KeptCalls):
         self._check(name, key, sum(map(len, workload)))
         task = kind(name, workload, key, priority, background)
         task._client, task._pid, task.only, task.terms = self, os.getpid(), server, terms
+        task.unread_most = self.unread_bytes
         self._alive()
         with self._changed:
             self._alive()  # still: another thread may have closed it meanwhile
-            self._place(task)
+            self._dispatch.place(task, time.monotonic())
             self._wake_pump()
         self._wait_for(task, timeout, lambda: task.accepted or task.done)
         if task.error and not task.accepted:
@@ -252,69 +258,6 @@ class Client(PictureCalls, KeptCalls):
             )
         if size + len(function) + len(unique) + 2 > limits.packet_bytes:
             raise UsageError(f"a workload of {size} bytes is too large; a packet holds {limits.packet_bytes} bytes")
-
-    def _place(self, task: TaskState) -> None:
-        """Give the task to the first server in its order that will have it; without one it fails or waits on."""
-        now = time.monotonic()
-        servers = [task.only] if task.only else ranked(self.servers, task.unique)
-        order = [a for a in servers if a not in task.tried]
-        for address in sorted(order, key=lambda a: self._links[a].health.resting(now)):
-            link = self._links[address]
-            try:
-                if link.stale():
-                    link.close()
-                if link.sock is None:
-                    link.open(now + CONNECT_S)
-            except LinkLost as lost:
-                link.health.failed(now, random.random(), str(lost))
-                task.tried[address] = str(lost)
-                continue
-            task.server = address
-            link.conversation.submit(task)
-            return
-        if task.lost_at:
-            self._homeless[task] = None
-        else:
-            task.failed(NoServer(_nobody(task)))
-
-    def _link_lost(self, link: Link, reason: str) -> None:
-        """Its tasks move to other servers, or wait for this one to come back."""
-        now = time.monotonic()
-        conversation, was_up = link.conversation, not link.connecting
-        link.close()
-        link.health.failed(now, random.random(), reason)
-        for request in conversation.status_requests():
-            request.failed(NoServer(f"the job server {link.address} went away: {reason}"))
-        for task in conversation.tasks():
-            task.tried[link.address] = reason
-            if was_up:
-                task.lost(now)
-            if task.given_up or task.done:
-                continue
-            if task.resubmits > MAX_RESUBMITS:
-                task.failed(NoServer(f"the job server went away {task.resubmits} times with this job; last: {reason}"))
-            else:
-                self._place(task)
-
-    def _house(self, now: float) -> None:
-        """Try again to place the tasks that no server had."""
-        for task in list(self._homeless):
-            if task.given_up or task.done:
-                del self._homeless[task]
-            elif now - task.lost_at > RETURN_S:
-                del self._homeless[task]
-                task.failed(NoServer(f"the job server was lost with the job and did not come back; {_nobody(task)}"))
-            elif not all(link.health.resting(now) for link in self._links.values()):
-                task.tried.clear()
-                del self._homeless[task]
-                self._place(task)
-
-    def _living(self) -> list[TaskState]:
-        placed = [task for link in self._links.values() if link.sock for task in link.conversation.tasks()]
-        return placed + list(self._homeless)
-
-    def _status_requests(self) -> list[StatusRequest]:
-        return [request for link in self._links.values() for request in link.conversation.status_requests()]
 
     # -- waiting ----------------------------------------------------------------------------------------------
 
@@ -337,11 +280,21 @@ class Client(PictureCalls, KeptCalls):
         if task._pid != os.getpid():
             raise UsageError("the task was submitted before this process was forked; its parent has its result")
         if not self._wait(done, self._deadline(timeout)):
-            what = f"{task.function.decode('utf-8', 'replace')} at {task.server or self.servers[0]}"
-            waited = self.timeout_s if timeout is None else timeout
-            if task in self._homeless:
-                raise Deadline(f"no answer from {what} in {waited:g} s: its job server went away. {_nobody(task)}")
-            raise Deadline(f"no answer from {what} in {waited:g} s; give it longer, or see `fleet status`")
+            waited_s = self.timeout_s if timeout is None else timeout
+            who = f"{task.function.decode('utf-8', 'replace')} at {task.server or self.servers[0]}"
+            what = f"no answer from {who} in {round(waited_s, 2):g} s"
+            if task in self._dispatch.homeless:
+                raise Deadline(f"{what}: its job server went away. {nobody(task)}")
+            raise Deadline(f"{what}; {self._why_late(task, min(waited_s, DIAGNOSIS_S))}")
+
+    def _why_late(self, task: Task, seconds: float) -> str:
+        """What the job server says of it, over a connection of its own; there may be no worker at all."""
+        if task.accepted and task.server and not task.only and seconds > 0:
+            try:
+                return late(task.function, admin.status(task.server, seconds))
+            except (FleetError, ValueError):
+                pass  # it answers in its own way, or not at all
+        return LONGER
 
     def _wait(self, done: Callable[[], bool], deadline: float) -> bool:
         """Until `done`; False if the deadline (seconds, monotonic) came first."""
@@ -365,10 +318,11 @@ class Client(PictureCalls, KeptCalls):
         """One round: poll all sockets with the lock released, then do what is possible and what is due."""
         poller = select.poll()
         poller.register(self._wake_out, select.POLLIN)
-        links = {link.sock.fileno(): link for link in self._links.values() if link.sock}
+        links = {link.sock.fileno(): link for link in self._dispatch.links.values() if link.sock}
         for descriptor, link in links.items():
             poller.register(descriptor, link.interest())
-        wait_s = min(left, self._next_due_s(time.monotonic()))
+        due_s = self._dispatch.next_due_s(time.monotonic())
+        wait_s = min(left, POLL_S if due_s is None else due_s)
         self._changed.release()
         try:
             events = poller.poll(wait_s * 1000 + 1)
@@ -380,7 +334,7 @@ class Client(PictureCalls, KeptCalls):
             if event_link := links.get(descriptor):
                 self._link_ready(event_link, descriptor, event)
         self._drain_wake()
-        self._due(time.monotonic())
+        self._dispatch.due(time.monotonic())
 
     def _link_ready(self, link: Link, descriptor: int, event: int) -> None:
         if link.sock is None or link.sock.fileno() != descriptor:
@@ -388,20 +342,7 @@ class Client(PictureCalls, KeptCalls):
         try:
             link.ready(event)
         except LinkLost as lost:
-            self._link_lost(link, str(lost))
-
-    def _next_due_s(self, now: float) -> float:
-        due = [link.connect_by - now for link in self._links.values() if link.connecting]
-        if self._homeless:
-            due += [link.health.retry_at - now for link in self._links.values()]
-        return max(0.0, min(due, default=3600.0))
-
-    def _due(self, now: float) -> None:
-        for link in self._links.values():
-            if link.connecting and now >= link.connect_by:
-                self._link_lost(link, f"no connection in {CONNECT_S:g} s")
-        if self._homeless:
-            self._house(now)
+            self._dispatch.lost(link, str(lost), time.monotonic())
 
     def _wake_pump(self) -> None:
         """There is something new to send: the pumping thread, if there is one, polls with another interest."""
@@ -426,21 +367,10 @@ class Client(PictureCalls, KeptCalls):
             raise UsageError("the task has no handle yet")
         request = StatusRequest(task.handle.encode("utf-8", "surrogateescape"))
         with self._changed:
-            link = self._links[task.server]
-            try:
-                if link.sock is None:
-                    link.open(time.monotonic() + CONNECT_S)
-            except LinkLost as lost:
-                raise NoServer(f"no job server answered at {link.address}: {lost}") from lost
-            link.conversation.ask_status(request)
+            self._dispatch.ask_status(task.server, request, time.monotonic())
             self._wake_pump()
         self._wait_for(task, timeout, lambda: request.done)
         if request.error:
             raise request.error
         assert request.status is not None
         return request.status
-
-
-def _nobody(task: TaskState) -> str:
-    tried = "; ".join(f"{address} ({reason})" for address, reason in task.tried.items())
-    return f"no job server answered: {tried}. {REMEDY}"

@@ -43,6 +43,10 @@ class Link:
         state = "down" if self.sock is None else "connecting" if self.connecting else "up"
         return f"<Link {self.address} {state}>"
 
+    @property
+    def down(self) -> bool:
+        return self.sock is None and not self.connecting
+
     def open(self, connect_by: float) -> None:
         """Begin to connect.
 

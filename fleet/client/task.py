@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from fleet.client.reasons import too_much
 from fleet.client.terms import AT_ONCE
-from fleet.errors import FleetError
+from fleet.errors import FleetError, TooMuchUnread
 from fleet.protocol import Data
-from fleet.settings import Address
+from fleet.settings import UNREAD_BYTES, Address
 
 Priority = Literal["high", "normal", "low"]
 
@@ -27,6 +28,7 @@ class Status(NamedTuple):
 
 
 COUNT_DIGITS: Final = 20  # of a number in a packet; Python itself refuses to read one of 5000
+PART_BYTES: Final = 64  # that a part takes in memory beside what it holds, so that empty ones count, too
 
 
 def count(text: bytes) -> int | None:
@@ -56,8 +58,10 @@ class TaskState:
         self.tried: dict[Address, str] = {}  # servers that would not have it, and why, since it last had one
         self.resubmits = 0  # how often a server went away with it
         self.lost_at = 0.0  # when that began, seconds, monotonic; 0.0 while a server has it
-        self.chunks: deque[bytes] = deque()  # WORK_DATA not yet streamed; the final data is the last of them
+        self.chunks: deque[bytes] = deque()  # WORK_DATA not yet streamed
         self.warnings: list[bytes] = []
+        self.unread = 0  # bytes that both of them hold
+        self.unread_most = UNREAD_BYTES
         self.progress = (0, 0)  # numerator and denominator of the last WORK_STATUS
         self.completed_with: bytes | None = None
         self.error: FleetError | None = None
@@ -82,12 +86,29 @@ class TaskState:
             self.workload = ()
 
     def data_arrived(self, data: bytes) -> None:
-        if not self.given_up:
+        if self.keeps(data):
             self.chunks.append(data)
 
     def warned(self, data: bytes) -> None:
-        if not self.given_up:
+        if self.keeps(data):
             self.warnings.append(data)
+
+    def keeps(self, data: bytes) -> bool:
+        """Whether there is somebody who will read it, and room for it until then; without room the task fails."""
+        if self.given_up:
+            return False
+        self.unread += len(data) + PART_BYTES
+        if self.unread > self.unread_most:
+            self.failed(TooMuchUnread(too_much(self.unread_most)))
+            self._forget_parts()
+            self.given_up = True
+        return not self.given_up
+
+    def read(self) -> bytes:
+        """The oldest WORK_DATA, which somebody has now."""
+        data = self.chunks.popleft()
+        self.unread -= len(data) + PART_BYTES
+        return data
 
     def progressed(self, numerator: bytes, denominator: bytes) -> None:
         done, of = count(numerator), count(denominator)
@@ -100,16 +121,20 @@ class TaskState:
 
     def failed(self, error: FleetError) -> None:
         self.workload = ()
-        self.error = error
+        self.error = self.error or error
 
     def lost(self, now: float) -> None:
         """Its server went away; another worker will begin it anew."""
         self.resubmits += 1
         self.lost_at = self.lost_at or now
         self.handle = None
+        self._forget_parts()
+        self.progress = (0, 0)
+
+    def _forget_parts(self) -> None:
         self.chunks.clear()
         self.warnings.clear()
-        self.progress = (0, 0)
+        self.unread = 0
 
 
 class StatusRequest:

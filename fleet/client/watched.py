@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from fleet.client.blocking import Client, Task
-from fleet.client.task import Priority
+from fleet.client.task import PART_BYTES, Priority
 from fleet.errors import FleetError, JobFailed, NoServer
 from fleet.protocol import Data
 
@@ -37,14 +37,24 @@ class WatchedTask(Task):
         self.seen = False  # somebody was given an event
 
     def data_arrived(self, data: bytes) -> None:
-        self.events.append(Event("data", data))
+        if self.keeps(data):
+            self.events.append(Event("data", data))
 
     def warned(self, data: bytes) -> None:
-        self.events.append(Event("warning", data))
+        if self.keeps(data):
+            self.events.append(Event("warning", data))
 
     def progressed(self, numerator: bytes, denominator: bytes) -> None:
         super().progressed(numerator, denominator)
-        self.events.append(Event("status", progress=self.progress))
+        if self.keeps(b""):
+            self.events.append(Event("status", progress=self.progress))
+
+    def take(self) -> Event:
+        """The oldest event, which somebody has now."""
+        event = self.events.popleft()
+        if event.kind in ("data", "warning", "status"):
+            self.unread -= len(event.data) + PART_BYTES
+        return event
 
     def completed(self, data: bytes) -> None:
         super().completed(data)
@@ -94,7 +104,7 @@ def watch(tasks: Sequence[WatchedTask], timeout: float | None = None) -> Iterato
         for task in left:
             while task.events:
                 task.seen = True
-                yield task, task.events.popleft()
+                yield task, task.take()
             if task.error and not isinstance(task.error, JobFailed):
                 raise task.error
         left = [task for task in left if not task.done or task.events]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fleet.client import Client, admin
-from fleet.errors import Deadline, FleetError, JobFailed, NoServer, UsageError
+from fleet.errors import Deadline, FleetError, JobFailed, NoServer, TooMuchUnread, UsageError
 from fleet.protocol import REQ, RES, Decoder, encode, packets
 from fleet.settings import Address, ServerLimits
 from tests.conftest import listening
@@ -142,6 +142,43 @@ def test_every_wait_has_a_deadline(client: Client) -> None:
             task.result(timeout=0.05)
         with pytest.raises(Deadline):
             client.run("nobody does this", timeout=0.05)
+
+
+def test_a_deadline_says_that_no_worker_has_registered_the_function(server: Address, client: Client) -> None:
+    with client, worker(server, resize=silent, thumbnail=silent):
+        there = r"\(functions there: resize, thumbnail\)"
+        with pytest.raises(Deadline, match=rf"at {server} in 0.05 s; no worker has registered 'resise' there {there}$"):
+            client.run("resise", timeout=0.05)
+        with pytest.raises(Deadline, match="it has 1 worker there for 1 job; give it longer"):
+            client.run("resize", timeout=0.05)
+    with client, pytest.raises(Deadline, match=r"no worker has registered 'resize' there .nor any other function"):
+        client.run("resize", timeout=0.05)
+
+
+def test_a_deadline_at_a_server_that_says_nothing_passes_a_second_later_at_most(spawn: Callable[..., Program]) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    with Client(listening(program)) as client:
+        task = client.submit("f")
+        program.send(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(Deadline, match=r"in 0.3 s; give it longer, or see `fleet status`"):
+            task.result(timeout=0.3)
+        assert time.monotonic() - began < 1.5
+        program.send(signal.SIGCONT)
+
+
+def test_a_worker_that_sends_without_end_fails_its_task_and_no_other(server: Address) -> None:
+    def endless(peer: Peer, handle: bytes, workload: bytes) -> None:
+        for _ in range(200):
+            peer.send(packets.WORK_DATA if workload else packets.WORK_WARNING, handle, bytes(1000))
+        peer.send(packets.WORK_COMPLETE, handle)
+
+    with worker(server, endless=endless, reverse=reverse), Client(server, unread_bytes=100_000) as client:
+        for workload in (b"data", b""):
+            with pytest.raises(TooMuchUnread, match=r"than the 0.1 MiB .* Client\(unread_bytes=...\)"):
+                client.run("endless", workload)
+        assert len(list(client.submit("endless", b"data").stream())) == 200
+        assert client.run("reverse", "ab") == b"ba"
 
 
 def test_no_server_is_an_error_at_once_that_says_where(client: Client) -> None:

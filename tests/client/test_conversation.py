@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.client.conversation import Conversation
-from fleet.client.task import Priority, StatusRequest, TaskState
-from fleet.errors import JobFailed, ProtocolError, QueueFull, ServerRefused
+from fleet.client.task import PART_BYTES, Priority, StatusRequest, TaskState
+from fleet.errors import JobFailed, ProtocolError, QueueFull, ServerRefused, TooMuchUnread
 from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, Decoder, encode, packets
@@ -187,6 +187,33 @@ def test_progress_in_numbers_that_are_none_is_passed_over() -> None:
     client.feed(encode(RES, packets.JOB_CREATED, b"h") + encode(RES, packets.WORK_STATUS, b"h", b"1", b"2"))
     client.feed(encode(RES, packets.WORK_STATUS, b"h", b"1" * 5000, b"2"))
     assert one.progress == (1, 2)
+
+
+@pytest.mark.parametrize("kind", [packets.WORK_DATA, packets.WORK_WARNING])
+def test_parts_that_nobody_reads_have_a_bound(kind: int) -> None:
+    client, one, other = Conversation(1 << 20), task(), task()
+    one.unread_most = 10 * PART_BYTES
+    for each in (one, other):
+        client.submit(each)
+    client.feed(encode(RES, packets.JOB_CREATED, b"h") + encode(RES, packets.JOB_CREATED, b"i"))
+    for _ in range(10):
+        client.feed(encode(RES, kind, b"h", b""))
+    assert not one.done
+    client.feed(encode(RES, kind, b"h", b""))
+    assert isinstance(one.error, TooMuchUnread)
+    assert (list(one.chunks), one.warnings) == ([], [])
+    client.feed(encode(RES, packets.WORK_FAIL, b"h") + encode(RES, packets.WORK_COMPLETE, b"i", b"done"))
+    assert isinstance(one.error, TooMuchUnread)
+    assert other.completed_with == b"done"
+
+
+def test_parts_that_are_read_make_room() -> None:
+    one = task()
+    one.unread_most = 2 * PART_BYTES
+    for _ in range(10):
+        one.data_arrived(b"x")
+        assert one.read() == b"x"
+    assert (one.error, one.unread) == (None, 0)
 
 
 def test_tasks_that_have_not_ended_are_known_oldest_last_accepted_first() -> None:
