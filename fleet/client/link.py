@@ -15,9 +15,10 @@ from fleet.client.conversation import Conversation
 from fleet.client.routing import Health
 from fleet.dial import Dial
 from fleet.errors import ProtocolError
-from fleet.settings import Address
+from fleet.settings import MIB, Address
 
 SCRATCH_BYTES: Final = 64 * 1024
+TURN_BYTES: Final = 4 * MIB  # received before others have their turn, whoever reads what came among them
 ABORT: Final = struct.pack("ii", 1, 0)  # to close is to break off: no lingering, not even for what is unsent
 IOV_MAX: Final = 64  # buffers per sendmsg; the system's own limit is 1024
 
@@ -128,7 +129,8 @@ class Link:
                 outbox[0] = memoryview(outbox[0])[sent:]
 
     def _receive(self, sock: socket.socket) -> None:
-        while True:
+        received = 0
+        while received < TURN_BYTES:
             room = self.conversation.decoder.room()
             try:
                 count = sock.recv_into(self._scratch if room is None else room)
@@ -137,6 +139,7 @@ class Link:
             if count == 0:
                 raise LinkLost("it closed the connection")
             self.health.answered()
+            received += count
             if room is None:
                 self.conversation.feed(self._scratch[:count])
                 if count < SCRATCH_BYTES:

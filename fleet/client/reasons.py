@@ -44,7 +44,5 @@ def _listed(functions: Sequence[FunctionStatus]) -> str:
 
 def too_much(most_bytes: int) -> str:
     """More came for a task than is kept until somebody reads it."""
-    return (
-        f"the worker sent more data and warnings than the {round(most_bytes / MIB, 2):g} MiB that are kept unread of one task; "
-        "stream() them, or make it Client(unread_bytes=...)"
-    )
+    kept = f"{round(most_bytes / MIB, 2):g} MiB that are kept unread of one task"
+    return f"the worker sent more data and warnings than the {kept}; stream() them, or make it Client(unread_bytes=...)"
