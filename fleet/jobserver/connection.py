@@ -134,7 +134,7 @@ class Connection:
 
     def _close_if_over(self) -> None:
         wire = self.wire
-        if (wire.closing and not wire.outbox) or (self._ended and not wire.owed):
+        if not wire.outbox and (wire.closing or (self._ended and not wire.owed)):
             self.transport.close()
 
     def _hold_up_workers(self) -> None:
@@ -153,7 +153,7 @@ class Connection:
         if self.wire.full != self._full:
             self._full = not self._full
             (self.hold if self._full else self.release)()
-        if self.wire.behind and not self._resuming:
+        if self.wire.behind and not (self._resuming or self._unread):
             self._resuming = True
             asyncio.get_running_loop().call_soon(self._resume)
 
@@ -164,6 +164,8 @@ class Connection:
             self.wire.feed(b"", now)
             self._server.soon()
             self._pace()
+            if self.wire.midway:
+                self._server.watch(self, now)
             self._close_if_over()
 
     # -- what is not read from --------------------------------------------------------------------------------
@@ -189,6 +191,7 @@ class Connection:
             self._unread = None
             self._release_all()
             self.release()
+            self._pace()
 
     def _release_all(self) -> None:
         held_up, self._held_up = self._held_up, {}
@@ -203,7 +206,7 @@ class Connection:
         if self.wire.owed:
             self._probe()
             asyncio.get_running_loop().call_later(PROBE_S, self._probe)
-        return self.wire.owed
+        return bool(self.wire.owed or self.wire.outbox)
 
     def _probe(self) -> None:
         """A peer that has left answers the first bytes with a reset, on which the next ones fail."""

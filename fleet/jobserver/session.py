@@ -3,12 +3,14 @@
 Rule 1: a request is answered before the next one is read, because clients match answers to requests by order.
 Rule 2: no I/O; bytes to send gather in `outbox`, and the session puts itself on the hub's `dirty` list. Rule 3: a bad
 request gets an ERROR packet and the connection lives on; broken framing, and what only a server may say, ends it.
+Rule 4: eight bytes of text may ask for a whole table, so who asks for many gets them by turns with all others.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from fleet.errors import ProtocolError
 from fleet.jobserver import text
@@ -17,10 +19,12 @@ from fleet.jobserver.memory import unfilled
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.wire import Hub, Wire
-from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, encode, encode_head, packets
+from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, admin, encode, encode_head, packets
 from fleet.protocol.packets import REQ
 
 JOIN_BYTES = 16 * 1024  # data longer than this is not joined with its header, but sent from where it lies
+TURN_BYTES = 64 * 1024  # of answers to text in one turn: a millisecond or two
+LINE_BYTES = 256  # what an answer counts for beside its own: asking for nothing takes time, too
 EPOCH_MOST = 2**63 - 1
 
 _NUMBER = re.compile(rb"-?[0-9.]{1,20}")  # some workers count in fractions
@@ -36,10 +40,14 @@ class _Over(Exception):
     """Nothing more is read from this connection."""
 
 
+class _Turn(Exception):
+    """It had its turn: what else has arrived is taken up after the others had theirs."""
+
+
 class Session(Wire):
     """The server's end of one Gearman connection. The arguments are those of `Wire`."""
 
-    __slots__ = ("assign", "decoder", "exceptions", "pool", "receiving", "told")
+    __slots__ = ("assign", "decoder", "exceptions", "left", "pool", "receiving", "told")
 
     def __init__(self, hub: Hub, label: str = "-1 -", admin: bool = True) -> None:
         super().__init__(hub, label, admin)
@@ -50,13 +58,18 @@ class Session(Wire):
         self.receiving = 0  # bytes of the large packet that is on its way in
         self.exceptions = hub.exceptions  # this client gets WORK_EXCEPTION packets
         self.assign: Assign = _assign  # how it grabbed last, if that was not answered yet
-        self.told = 0  # bytes of text that were answered since the outbox was empty
+        self.told = 0  # bytes of text that were answered in this turn
+        self.left: Iterator[Packet] | None = None  # what has arrived and waits for its turn
         self.pool = False  # this worker is one of ours, and understands what no other does
 
     # -- what the shell calls ---------------------------------------------------------------------------------
 
     def feed(self, data: Data, now: int) -> None:
-        self._handle(self.decoder.feed(data), now)
+        if self.left is None:
+            self._handle(self.decoder.feed(data), now)
+            return
+        left, self.left = self.left, None
+        self._handle(chain(left, self.decoder.feed(bytes(data))), now)
 
     def room(self) -> memoryview | None:
         return self.decoder.room()
@@ -68,8 +81,23 @@ class Session(Wire):
     def midway(self) -> bool:
         return self.decoder.midway
 
+    @property
+    def full(self) -> bool:
+        return self.left is not None
+
+    @property
+    def behind(self) -> bool:
+        return self.left is not None and not self._blanks
+
+    @property
+    def owed(self) -> bool:
+        return super().owed or self.left is not None
+
     def cut(self, code: bytes, text: bytes) -> None:
-        self.send(packets.ERROR, code, text)
+        if self.decoder.textual:
+            self.send_ready(admin.err(code.decode(), text.decode()))
+        else:
+            self.send(packets.ERROR, code, text)
         super().cut(code, text)
 
     def lost(self, now: int) -> None:
@@ -91,6 +119,8 @@ class Session(Wire):
                     self.send(packets.ERROR, refusal.code, refusal.text)
         except ProtocolError as error:
             self.cut(b"INVALID_PACKET", str(error).encode())
+        except _Turn:
+            self.left = arrived
         except _Over:
             self.closing = True
 
@@ -122,7 +152,7 @@ class Session(Wire):
         self.hub.dirty[self] = None
 
     def send_ready(self, packet: bytes) -> None:
-        """A packet that is always the same."""
+        """A packet, or lines, as they are."""
         self.outbox.append(packet)
         self.hub.dirty[self] = None
 
@@ -360,19 +390,18 @@ def _only_a_server_says(session: Session, args: tuple[Data, ...], now: int) -> N
 
 def _text(session: Session, args: tuple[Data, ...], now: int) -> None:
     line = bytes(args[0])
-    if not session.outbox:
-        session.told = 0
-    if session.told > session.broker.limits.unsent_high_bytes:  # 8 bytes ask for a whole table, and all others wait
-        raise ProtocolError(f"{session.told} bytes of answers are not sent yet; read them before you ask for more")
 
     def answer(lines: bytes) -> None:
         session.told += len(lines)
-        session.outbox.append(lines)
-        session.hub.dirty[session] = None
+        session.send_ready(lines)
 
+    session.told += LINE_BYTES
     session.whenever(text.answer(session, line, now), answer)
     if text.is_foreign(line):
         raise _Over
+    if session.told > TURN_BYTES:
+        session.told = 0
+        raise _Turn
 
 
 HANDLERS: dict[int, Handler] = {

@@ -53,6 +53,11 @@ class Decoder:
         """A packet or line has begun and is not complete."""
         return bool(self._held) or self._body is not None
 
+    @property
+    def textual(self) -> bool:
+        """What has begun, or broke the stream, is a line of text."""
+        return bool(self._held) and self._held[0] != 0
+
     def room(self) -> memoryview | None:
         """Where the next bytes belong if a large body is being received; None: receive anywhere and `feed`."""
         return self._body.room() if self._body is not None else None
@@ -119,6 +124,7 @@ class Decoder:
             raise ProtocolError(f"a packet began with {held[at : at + 4]!r}; expected {self._magic!r}")
         end = held.find(b"\n", at, at + self._line_bytes + 1)
         if end < 0 and len(held) - at > self._line_bytes:
+            self._held = held[at : at + 1]
             raise ProtocolError(f"a text line is longer than {self._line_bytes} bytes")
         return end
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.jobserver.broker import Broker
+from fleet.jobserver.session import TURN_BYTES
 from fleet.protocol import REQ, RES, SHAPES, encode
 from fleet.protocol import packets as p
 from tests.jobserver.test_broker import make_broker
@@ -263,22 +264,53 @@ def test_w29_other_protocols_get_one_short_error(peer: End, greeting: bytes) -> 
 
 
 @pytest.mark.parametrize("line", [b"x" * 1025, b"x" * 20_000, b"status" + b" " * 2000 + b"\n"])
-def test_w30_a_line_is_a_kilobyte_at_most(peer: End, line: bytes) -> None:
-    peer.session.feed(line, 0)
-    assert error_code(peer.read()) == b"INVALID_PACKET"
+@pytest.mark.parametrize("before", [b"", HELLO])
+def test_w30_a_line_is_a_kilobyte_at_most_and_that_is_said_in_a_line(peer: End, before: bytes, line: bytes) -> None:
+    answer = peer.raw(before + line)
+    assert answer.endswith(b"ERR INVALID_PACKET a+text+line+is+longer+than+1024+bytes\r\n")
     assert peer.session.closing
 
 
-def test_w30_a_burst_of_questions_ends_where_its_answers_are_too_much_at_once() -> None:
-    peer = End(make_broker(unsent_high_bytes=1000))
+def test_who_is_cut_within_a_line_is_told_in_a_line(broker: Broker) -> None:
+    for begun, told in (
+        (b"stat", b"ERR TOO_SLOW too+slow\r\n"),
+        (HELLO[:5], encode(RES, p.ERROR, b"TOO_SLOW", b"too slow")),
+    ):
+        peer = End(broker)
+        assert peer.raw(b"version\n" + begun)
+        peer.session.cut(b"TOO_SLOW", b"too slow")
+        assert peer.raw(b"") == told
+
+
+def test_w30_a_burst_of_questions_is_answered_by_turns_and_in_its_order(peer: End) -> None:
     for number in range(30):
         peer.send(p.CAN_DO, b"a function of some length %d" % number)
     table = peer.raw(b"status\n")
-    assert peer.raw(b"status\n") == table  # as often as one likes, if they are read
-    answers = peer.raw(b"status\n" * 5000)
-    assert answers.startswith(table)
-    assert len(answers) < 1000 + 2 * len(table)
-    assert b"INVALID_PACKET" in answers
+    turns = [peer.raw((b"status\n" * 300 + HELLO) * 10 + b"vers")]
+    assert peer.session.full
+    while peer.session.behind:
+        turns.append(peer.raw(b""))
+    assert max(map(len, turns)) < TURN_BYTES + 2 * len(table)
+    assert b"".join(turns) == (table * 300 + encode(RES, p.ECHO_RES, b"before")) * 10
+    assert peer.session.midway
+    assert [peer.session.full, peer.session.owed] == [False, False]
+    assert peer.raw(b"ion\n").startswith(b"OK")
+
+
+def test_w30_what_comes_while_a_burst_is_answered_comes_behind_it(peer: End) -> None:
+    got = peer.raw(b"version\n" * 1000)
+    got += peer.raw(HELLO)
+    while peer.session.behind:
+        got += peer.raw(b"")
+    assert got == End(peer.broker).raw(b"version\n") * 1000 + encode(RES, p.ECHO_RES, b"before")
+
+
+def test_w30_a_burst_that_breaks_off_in_nonsense_ends_there(peer: End) -> None:
+    got = peer.raw(b"version\n" * 1000 + b"\0REX" + bytes(8) + b"version\n" * 1000)
+    while peer.session.behind:
+        got += peer.raw(b"")
+    assert got.count(b"OK ") == 1000
+    assert b"INVALID_PACKET" in got
     assert peer.session.closing
 
 

@@ -15,6 +15,7 @@ import pytest
 from fleet.jobserver.server import JobServer
 from fleet.protocol import REQ, RES, encode
 from fleet.protocol import packets as p
+from fleet.version import __version__
 from tests.jobserver.running import serving
 from tests.peer import Peer
 from tests.processes import until
@@ -44,6 +45,19 @@ def resident_bytes() -> int:
 
 def nobody(server: JobServer) -> None:
     until(lambda: not server.connections, "all connections are gone")
+
+
+def served_between(server: JobServer, answers: socket.socket, end: bytes) -> int:
+    """How often somebody else is served until the answers come to their end."""
+    with Peer(server.address) as good:
+        served, tail = 0, b""
+        while not tail.endswith(end):
+            good.ask(p.ECHO_REQ, b"and me?")
+            served += 1
+            data = answers.recv(65536)
+            assert data, "the answers break off"
+            tail = (tail + data)[-len(end) :]
+    return served
 
 
 # -- slow -------------------------------------------------------------------------------------------------------
@@ -177,6 +191,20 @@ def until_assigned(worker: Peer) -> p.Packet:
         worker.send(p.PRE_SLEEP)
         assert worker.read().kind == p.NOOP
     return answer
+
+
+def test_w30_a_long_burst_of_questions_holds_up_nobody_and_is_answered_to_its_end() -> None:
+    """Also if who asked sends no more, and begins to read only when much more waits than it may leave unread."""
+    with serving(unsent_high_bytes=64 * 1024) as server, Peer(server.address) as peer, Peer(server.address) as worker:
+        for number in range(500):
+            worker.send(p.CAN_DO, b"a function of some length %d" % number)
+        worker.ask(p.ECHO_REQ, b"registered")
+        peer.sock.sendall(b"status\n" * 400 + b"version\n")
+        peer.sock.shutdown(socket.SHUT_WR)
+        with unharmed(server):
+            pass
+        assert served_between(server, peer.sock, b"OK " + __version__.encode() + b"\n") > 20
+        assert peer.rest() == b""
 
 
 def test_w34_a_sleeper_that_does_not_come_costs_one_noop_and_no_job() -> None:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from fleet.protocol import REQ, Packet, encode, packets
-from fleet.settings import Address
+from fleet.settings import Address, ServerSettings
 from tests.conftest import listening
+from tests.jobserver.running import serving_with
 from tests.peer import Peer
 from tests.processes import FLEET, Program, until
 
@@ -92,6 +93,19 @@ def test_w37_a_half_closed_client_gets_its_answers(server: Address) -> None:
             other.sock.sendall(b"version\n")
             other.sock.shutdown(socket.SHUT_WR)
             assert other.rest().startswith(b"OK ")
+
+
+def test_w37_a_half_closed_client_gets_the_answers_to_all_that_it_sent_ahead() -> None:
+    with serving_with(ServerSettings(listen=Address(port=0), gateways=(("http", Address(port=0)),))) as server:
+        for address, asked, answer in (
+            (server.address, b"version\n", b"OK "),
+            (server.gateways["http"], b"GET /jobs/H HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 404"),
+        ):
+            for count in (3, 1000):
+                with Peer(address) as client:
+                    client.sock.sendall(asked * count)
+                    client.sock.shutdown(socket.SHUT_WR)
+                    assert client.rest().count(answer) == count
 
 
 def test_w36_many_submits_without_reading_are_all_answered_once_read(server: Address) -> None:

@@ -105,7 +105,7 @@ def body_bytes(headers: Headers) -> int | None:
 
 def _check_version(request: h11.Request) -> None:
     if request.http_version not in (b"1.0", b"1.1"):
-        raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This is an HTTP/1.1 server.")
+        raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This is an HTTP/1.1 server.", (CLOSE,))
 
 
 def _target(target: bytes) -> tuple[bytes | None, bytes]:

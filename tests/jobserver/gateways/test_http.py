@@ -551,6 +551,7 @@ def test_an_upgrade_that_is_offered_is_not_taken(broker: Broker, client: End, wo
         (b"GET /f\r\n\r\n", 400),
         (b"GET /f HTTP/1.1\r\n\r\n", 400),  # no Host
         (b"GET /f HTTP/1.1\r\n" + HEAD + HEAD + b"\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 505),  # what HTTP/2 begins with
         (b"GET /f HTTP/1.1\r\n" + HEAD + b"X : y\r\n\r\n", 400),
         (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
         (b"POST /f HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n", 400),
@@ -571,8 +572,10 @@ def test_an_upgrade_that_is_offered_is_not_taken(broker: Broker, client: End, wo
 def test_what_can_be_read_in_two_ways_or_none_is_refused_and_ends_the_connection(
     broker: Broker, client: End, sent: bytes, status: int
 ) -> None:
-    found, headers, _ = answers(client.raw(sent))[0]
+    client.feed(sent)
+    found, headers, _ = client.answer()
     assert (found, headers[b"connection"]) == (status, b"close")
+    assert not client.wire.behind
     client.feed(b"GET /f HTTP/1.1\r\n" + HEAD + b"\r\n")
     assert not broker.jobs
 
