@@ -168,6 +168,7 @@ class Client(PictureCalls, KeptCalls):
         ttl: float | None = None,
         attempts: int | None = None,
         schedule: str | None = None,
+        reducer: str = "",
         timeout: float | None = None,
     ) -> Task:
         """Hand a job to a job server and return once it has it.
@@ -187,6 +188,7 @@ class Client(PictureCalls, KeptCalls):
                 many seconds, and is given up after so many failures.
             schedule: of a background job: it comes again and again, until it is cancelled: five fields as in cron's
                 table, ``"minute hour mday month wday"``, in UTC; but weekdays are Gearman's, 0 is Monday.
+            reducer: the function for the parts that a worker splits the job into, which it is told: `job.reducer`.
             timeout: seconds for a server to accept it.
 
         Raises:
@@ -199,8 +201,10 @@ class Client(PictureCalls, KeptCalls):
         data = payload(workload, "a workload")
         unique = content_key(data) if unique == CONTENT else unique
         terms = Terms.of(time.time(), at, delay, ttl, attempts, schedule)
+        if reducer and (terms != AT_ONCE or priority != "normal"):
+            raise UsageError("the protocol has no word for a job with a reducer and a time or a priority of its own")
         if terms == AT_ONCE:
-            return self._submit(Task, function, (data,), unique, priority, background, timeout)
+            return self._submit(Task, function, (data,), unique, priority, background, timeout, reducer=reducer)
         if not background:
             raise UsageError("at, delay, ttl, attempts and schedule are for background jobs; add background=True")
         return self._submit_on_terms(function, data, unique, priority, terms, timeout)
@@ -228,6 +232,7 @@ class Client(PictureCalls, KeptCalls):
         *,
         server: Address | None = None,
         terms: Terms = AT_ONCE,
+        reducer: str = "",
     ) -> T:
         name = function.encode()
         # With a unique of its own a task that is sent again, because its server's answer was lost, is not doubled.
@@ -235,9 +240,11 @@ class Client(PictureCalls, KeptCalls):
             os.urandom(16).hex().encode() if unique is None else unique.encode() if isinstance(unique, str) else unique
         )
         self._check(name, key, sum(map(len, workload)))
+        if reducer:
+            self._check(reducer.encode(), key, 0)
         task = kind(name, workload, key, priority, background)
         task._client, task._pid, task.only, task.terms = self, os.getpid(), server, terms
-        task.unread_most = self.unread_bytes
+        task.reducer, task.unread_most = reducer.encode(), self.unread_bytes
         self._alive()
         with self._changed:
             self._alive()  # still: another thread may have closed it meanwhile

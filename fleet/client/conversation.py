@@ -24,7 +24,7 @@ SUBMITS = {
     ("normal", True): packets.SUBMIT_JOB_BG,
     ("low", True): packets.SUBMIT_JOB_LOW_BG,
 }
-
+REDUCES = {False: packets.SUBMIT_REDUCE_JOB, True: packets.SUBMIT_REDUCE_JOB_BACKGROUND}
 
 Request = TypeVar("Request", TaskState, StatusRequest)
 
@@ -66,6 +66,8 @@ class Conversation:
             head = encode_head(REQ, packets.SUBMIT_JOB_SCHED, *names, *fields, data_bytes=size)
         elif terms.at:
             head = encode_head(REQ, packets.SUBMIT_JOB_EPOCH, *names, b"%d" % terms.at, data_bytes=size)
+        elif task.reducer:
+            head = encode_head(REQ, REDUCES[task.background], *names, task.reducer, b"", data_bytes=size)
         else:
             head = encode_head(REQ, SUBMITS[task.priority, task.background], *names, data_bytes=size)
         self.outbox.append(head)

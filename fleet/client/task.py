@@ -53,6 +53,7 @@ class TaskState:
         self.background = background
         self.handle: str | None = None
         self.server: Address | None = None  # where it was submitted last
+        self.reducer = b""  # the function for its parts, which its worker is told
         self.terms = AT_ONCE  # of a background task, as far as a packet can say them
         self.only: Address | None = None  # the one server that is asked, if it must be that one
         self.tried: dict[Address, str] = {}  # servers that would not have it, and why, since it last had one

@@ -22,6 +22,7 @@ class Assigned(NamedTuple):
     function: bytes
     unique: bytes
     workload: Data
+    reducer: bytes = b""  # the function that the client named for the parts
 
 
 class Cancelled(NamedTuple):
@@ -63,17 +64,21 @@ class Conversation:
         self.decoder = Decoder(RES, body_bytes=packet_bytes, allocate=allocate)
         self.ours = False  # the server has said that it is one of ours
         self._asks = False  # whether it is
+        self._reducers = False  # jobs are to come with theirs
         # geard answers no other grab, and the Perl server does not know this one.
         self._grab = packets.GRAB_JOB_UNIQ
 
-    def introduce(self, client_id: str, functions: Iterable[tuple[str, int]], *, pool: bool = False) -> None:
+    def introduce(
+        self, client_id: str, functions: Iterable[tuple[str, int]], *, pool: bool = False, reducers: bool = False
+    ) -> None:
         """Say who this is and what it can do: names, and what a job may take in milliseconds, 0 for no limit.
 
         Args:
             pool: it understands Cancelled, as all workers of ours do; the server answers this with OURS, NOT_OURS, or
                 not at all.
+            reducers: it wants to know them: once the server has answered the above, jobs come with theirs.
         """
-        self._asks = pool
+        self._asks, self._reducers = pool, reducers
         if pool:
             self._send(packets.OPTION_REQ, packets.POOL)
         if client_id:
@@ -148,14 +153,21 @@ class Conversation:
     def _event(self, packet: Packet) -> Event | None:
         event = _event(packet)
         if event is Told.OURS:
-            self.ours, self._asks = True, False
+            self.ours = True
+            self._is_asked()
         if self._asks and isinstance(event, Refused) and event.code.upper() == UNKNOWN_OPTION:
-            self._asks = False
+            self._is_asked()
             return Told.NOT_OURS
-        if isinstance(event, Refused) and event.code == PERLS_REFUSAL and self._grab == packets.GRAB_JOB_UNIQ:
+        if isinstance(event, Refused) and event.code == PERLS_REFUSAL and self._grab != packets.GRAB_JOB:
             self._grab = packets.GRAB_JOB
             return Told.OTHER_GRAB
         return event
+
+    def _is_asked(self) -> None:
+        """It has answered what it was asked, and so knows as much as gearmand does, of reducers, too."""
+        self._asks = False
+        if self._reducers:
+            self._grab = packets.GRAB_JOB_ALL
 
 
 def _event(packet: Packet) -> Event | None:
@@ -163,6 +175,9 @@ def _event(packet: Packet) -> Event | None:
     if kind == packets.JOB_ASSIGN_UNIQ:
         handle, function, unique, workload = args
         return Assigned(bytes(handle), bytes(function), bytes(unique), workload)
+    if kind == packets.JOB_ASSIGN_ALL:
+        handle, function, unique, reducer, workload = args
+        return Assigned(bytes(handle), bytes(function), bytes(unique), workload, bytes(reducer))
     if kind == packets.JOB_ASSIGN:
         handle, function, workload = args
         return Assigned(bytes(handle), bytes(function), b"", workload)

@@ -22,6 +22,7 @@ class Job:
         function: the name it was asked for by.
         handle: the job server's name for the job.
         unique: what the client called it; may be empty.
+        reducer: the function that the client named for the parts this job is split into; empty if none.
         in_parts: a part of the result was sent.
     """
 
@@ -36,6 +37,7 @@ class Job:
         self.function = assigned.function.decode("utf-8", "surrogateescape")
         self.handle = assigned.handle.decode("utf-8", "surrogateescape")
         self.unique = assigned.unique
+        self.reducer = assigned.reducer.decode("utf-8", "surrogateescape")
         self._handle = assigned.handle
         self._conversation = conversation
         self._flush = flush

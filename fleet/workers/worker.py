@@ -170,12 +170,12 @@ class Worker:
         if was_connecting and not link.connecting:
             log.info("connected to %s", link.address)
             functions = [(name, ms) for name, (_, ms) in self._functions.items()]
-            link.conversation.introduce(self.client_id, functions, pool=True)
+            link.conversation.introduce(self.client_id, functions, pool=True, reducers=True)
             if self._late.owes(link.address, time.monotonic_ns()):
                 link.unsure, link.asked_at = True, time.monotonic()
-                self._guarded(link, link.flush)
             else:
-                self._turns.awake(link)
+                link.conversation.sleep()  # the NOOP comes behind what the server says of itself, so the grab is right
+            self._guarded(link, link.flush)
 
     def _lost(self, link: _Link, reason: str) -> None:
         if link.unconfirmed:

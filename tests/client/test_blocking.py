@@ -153,8 +153,8 @@ def test_a_deadline_says_that_no_worker_has_registered_the_function(server: Addr
             client.run("resise", timeout=0.05)
         with pytest.raises(Deadline, match="it has 1 worker there for 1 job; give it longer"):
             client.run("resize", timeout=0.05)
-    with client, pytest.raises(Deadline, match=r"no worker has registered 'resize' there .nor any other function"):
-        client.run("resize", timeout=0.05)
+    with Client(server) as alone, pytest.raises(Deadline, match=r"registered 'f' there .nor any other function"):
+        alone.run("f", timeout=0.05)
 
 
 def test_a_deadline_at_a_server_that_says_nothing_passes_a_second_later_at_most(spawn: Callable[..., Program]) -> None:
@@ -356,6 +356,12 @@ def test_closing_tells_every_thread_that_waits(server: Address) -> None:
 def test_what_no_server_would_take_is_refused_before_it_is_sent(function: str, unique: str, size: int) -> None:
     with Client([closed_port()], limits=ServerLimits(packet_bytes=2000)) as client, pytest.raises(UsageError):
         client.submit(function, bytes(size), unique=unique)
+
+
+@pytest.mark.parametrize("how", [{"priority": "high"}, {"delay": 1}, {"schedule": "0 3 * * *"}, {"attempts": 2}])
+def test_a_reducer_with_what_its_packet_cannot_say_is_refused(client: Client, how: dict[str, Any]) -> None:
+    with client, pytest.raises(UsageError, match="reducer"):
+        client.submit("f", reducer="r", background=True, **how)
 
 
 @pytest.mark.parametrize("wrong", [{"user": 5}, None, io.BytesIO(b"x")])

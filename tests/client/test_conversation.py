@@ -148,6 +148,16 @@ def test_a_background_task_is_done_once_it_is_accepted() -> None:
     assert wire.client.tasks() == []
 
 
+@pytest.mark.parametrize("background", [False, True])
+def test_a_task_with_a_reducer_says_so(background: bool) -> None:
+    wire, one = Wire(), task(background=background)
+    one.reducer = b"count"
+    wire.submit(one)
+    ((kind, *args),) = wire.work(packets.GRAB_JOB_ALL)
+    assert (kind, one.accepted) == (packets.JOB_ASSIGN_ALL, True)
+    assert list(map(bytes, args[1:])) == [b"f", b"", b"count", b"w"]
+
+
 def test_status() -> None:
     wire, one = Wire(), task()
     wire.submit(one)

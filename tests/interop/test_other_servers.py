@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fleet import Client
+from fleet import Client, Worker
 from tests.interop.families import OURS
 from tests.interop.matrix import row
 from tests.interop.pairs import get_on
@@ -22,6 +22,13 @@ pytestmark = [pytest.mark.interop, pytest.mark.system]
 )
 def test_our_client_sees_all_that_our_worker_does(server: Server, spawn: Callable[..., Program]) -> None:
     get_on(OURS, OURS, server.start(spawn), spawn, without=server.lacks)
+
+
+def test_gearmand_hands_the_reducer_over_to_our_worker(spawn: Callable[..., Program]) -> None:
+    with Client(GEARMAND.start(spawn), timeout=10) as client, Worker(client.servers) as worker:
+        task = client.submit("f", reducer="count")
+        worker.register("f", lambda job: job.reducer).work(max_jobs=1)
+        assert task.result() == b"count"
 
 
 @pytest.mark.parametrize("server", [GEARMAND, GEARD, PERL_SERVER], ids=str)

@@ -97,6 +97,16 @@ def test_a_pool_hears_that_its_job_was_cancelled() -> None:
     assert wire.move() == [Cancelled(job.handle)]
 
 
+@pytest.mark.parametrize("reducers", [True, False])
+def test_reducers_come_with_their_jobs_to_those_who_want_them(reducers: bool) -> None:
+    wire = Wire()
+    wire.worker.introduce("me", [("f", 0)], pool=True, reducers=reducers)
+    wire.move()
+    job = wire.broker.submit(wire.client, b"f", b"u", b"w", 0, reducer=b"count")
+    wire.worker.grab()
+    assert wire.move() == [Assigned(job.handle, b"f", b"u", b"w", b"count" if reducers else b"")]
+
+
 def test_what_is_not_for_a_worker_is_ignored() -> None:
     worker = Conversation(1 << 20)
     stream = encode(RES, packets.ECHO_RES, b"x") + encode(RES, packets.NOOP)

@@ -25,6 +25,8 @@ from tests.workers.test_adrift import Recorder
 
 pytestmark = pytest.mark.system
 
+TEXT = "in the beginning\nwas the word\nand the word was short"
+
 
 @contextmanager
 def working(worker: Worker) -> Iterator[Worker]:
@@ -67,6 +69,37 @@ def test_large_jobs(server: Address, client: Client) -> None:
     with working(Worker(server).register("reverse", reverse)):
         data = bytes(range(256)) * 20_000
         assert client.run("reverse", data) == data[::-1]
+
+
+def test_a_job_is_split_and_its_parts_go_to_the_reducer_that_the_client_named(server: Address, client: Client) -> None:
+    def split(job: Job) -> str:
+        with Client(server, timeout=LIMIT_S) as fleet:
+            parts = [fleet.submit(job.reducer, line) for line in job.workload.splitlines()]
+            return str(sum(int(part.result()) for part in parts))
+
+    def words(job: Job) -> str:
+        assert not job.reducer
+        return str(len(job.workload.split()))
+
+    def letters(job: Job) -> str:
+        return str(len(job.workload.replace(b" ", b"")))
+
+    with (
+        working(Worker(server).register("split", split)),
+        working(Worker(server).register("words", words).register("letters", letters)),
+    ):
+        assert client.run("split", TEXT, reducer="words") == b"11"
+        assert client.run("split", TEXT, reducer="letters") == b"42"
+
+
+@pytest.mark.parametrize("store", ["none", "memory"])
+def test_the_first_job_that_a_worker_grabs_has_its_reducer_too(spawn: Callable[..., Program], store: str) -> None:
+    server, told = listening(spawn(*FLEET, "server", "--port", "0", "--store", store)), list[str]()
+    with Client(server, timeout=LIMIT_S) as client:
+        tasks = [client.submit("f", reducer="r"), client.submit("f", reducer="s", background=True), client.submit("f")]
+        with working(Worker(server).register("f", lambda job: told.append(job.reducer))):
+            tasks[2].result()
+    assert told == ["r", "s", ""]
 
 
 def test_what_a_job_knows_of_itself(server: Address, client: Client) -> None:
@@ -298,8 +331,10 @@ def test_a_result_that_may_not_have_arrived_is_sent_again_before_anything_is_ask
         worker = Worker(recorder.address).register("reverse", reverse).register("explode", explode)
         with working(worker.register("give up", give_up)):
             with recorder.accepted() as link:
-                link.until(packets.GRAB_JOB_UNIQ)
+                link.until(packets.PRE_SLEEP)
                 link.send(packets.OPTION_RES, packets.POOL)
+                link.send(packets.NOOP)
+                link.until(packets.GRAB_JOB_ALL)
                 link.send(packets.JOB_ASSIGN_UNIQ, b"H:1", function.encode(), b"", b"abc")
                 (*_, sent) = link.until(kind)  # and now the server dies
             with recorder.accepted() as link:
@@ -307,25 +342,27 @@ def test_a_result_that_may_not_have_arrived_is_sent_again_before_anything_is_ask
                 link.send(packets.OPTION_RES, packets.POOL)
                 (*between, again) = link.until(kind)
                 assert again == sent
-                assert packets.GRAB_JOB_UNIQ not in {packet.kind for packet in (*before, *between)}
-                link.until(packets.GRAB_JOB_UNIQ)
+                assert packets.GRAB_JOB_ALL not in {packet.kind for packet in (*before, *between)}
+                link.until(packets.GRAB_JOB_ALL)
                 link.send(packets.NO_JOB)
                 link.until(packets.PRE_SLEEP)
             with recorder.accepted() as link:  # it is owed no more
-                assert kind not in {packet.kind for packet in link.until(packets.GRAB_JOB_UNIQ)}
+                assert kind not in {packet.kind for packet in link.until(packets.PRE_SLEEP)}
 
 
 def test_another_kind_of_server_in_its_place_hears_nothing_of_it() -> None:
     with Recorder() as recorder, working(Worker(recorder.address).register("reverse", reverse)):
         with recorder.accepted() as link:
-            link.until(packets.GRAB_JOB_UNIQ)
+            link.until(packets.PRE_SLEEP)
             link.send(packets.OPTION_RES, packets.POOL)
+            link.send(packets.NOOP)
+            link.until(packets.GRAB_JOB_ALL)
             link.send(packets.JOB_ASSIGN_UNIQ, b"H:1", b"reverse", b"", b"abc")
             link.until(packets.WORK_COMPLETE)
         with recorder.accepted() as link:
             link.until(packets.OPTION_REQ)
             link.send(packets.ERROR, b"UNKNOWN_OPTION", b"Server does not recognize given option")
-            assert packets.WORK_COMPLETE not in {packet.kind for packet in link.until(packets.GRAB_JOB_UNIQ)}
+            assert packets.WORK_COMPLETE not in {packet.kind for packet in link.until(packets.GRAB_JOB_ALL)}
 
 
 def test_another_jobs_cancel_is_a_failure_like_any_other(server: Address, client: Client) -> None:
