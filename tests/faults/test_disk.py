@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -144,6 +145,14 @@ def test_f09_a_full_disk_refuses_new_jobs_lets_old_ones_end_and_heals_unaided(sm
     for job in kept:
         assert ask(store, finish(job)) is True
     assert all(isinstance(ask(store, stores.Look(job.handle)), stores.Result) for job in kept)
+    assert ask(store, stores.Put(entry("again"))) == Stored()  # there is room where they were
+    store.close()
+
+
+def test_f09_with_room_from_elsewhere_it_takes_new_jobs_unaided(small_disk: Path) -> None:
+    store, numbers = SqliteStore(small_disk / "jobs"), itertools.count()
+    while ask(store, stores.Put(entry(f"job-{next(numbers)}")._replace(workload=bytes(400_000)))) == Stored():
+        pass
     (small_disk / "ballast").unlink()
     assert ask(store, stores.Put(entry("again"))) == Stored()
     store.close()

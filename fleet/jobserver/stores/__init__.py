@@ -241,15 +241,13 @@ class Revive(NamedTuple):
     Answer: their Entries, or Refused. Those whose key a live job has meanwhile stay dead.
     """
 
-    handles: tuple[bytes, ...] | None  # None: all
-    function: bytes | None = None
+    handles: tuple[bytes, ...]
 
 
 class Purge(NamedTuple):
     """Forget dead jobs for good. Answer: how many."""
 
-    handles: tuple[bytes, ...] | None  # None: all
-    function: bytes | None = None
+    handles: tuple[bytes, ...]
 
 
 class Sweep(NamedTuple):

@@ -177,7 +177,7 @@ class MemoryStore:
 
     def _revive(self, request: stores.Revive) -> list[Entry]:
         revived = []
-        for entry in self._chosen(request.handles, request.function):
+        for entry in self._chosen(request.handles):
             if not (entry.key and (entry.function, entry.key) in self._keys):
                 self._exhumed(entry)
                 alive = entry._replace(failures=0, deaths=0, run_at=0, expires=0)
@@ -187,7 +187,7 @@ class MemoryStore:
         return revived
 
     def _purge(self, request: stores.Purge) -> int:
-        chosen = list(self._chosen(request.handles, request.function))
+        chosen = self._chosen(request.handles)
         for entry in chosen:
             self._exhumed(entry)
         return len(chosen)
@@ -248,10 +248,9 @@ class MemoryStore:
     def _unclaimed_waiting(self) -> Iterator[Entry]:
         return (self._jobs[handle] for handle in self._waiting)
 
-    def _chosen(self, handles: tuple[bytes, ...] | None, function: bytes | None) -> Iterator[Entry]:
-        names = list(self._dead) if handles is None else [handle for handle in handles if handle in self._dead]
-        entries = (self._dead[handle][0] for handle in names)
-        return (entry for entry in entries if function in (None, entry.function))
+    def _chosen(self, handles: tuple[bytes, ...]) -> list[Entry]:
+        """The dead ones of these, each once."""
+        return [self._dead[handle][0] for handle in dict.fromkeys(handles) if handle in self._dead]
 
 
 _NO_ROOM: Final = Refused("the memory is full: no new background job is taken until there is room")

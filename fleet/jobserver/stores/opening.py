@@ -52,6 +52,8 @@ def opened(path: Path, synchronous: str) -> sqlite3.Connection:
             db = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None, cached_statements=256)
             unless_opened.callback(db.close)
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # see spare.py; only a new file can be given any
+            db.execute("PRAGMA secure_delete = FAST")  # else what is deleted is written once more, as zeros
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {synchronous}")
             _migrate(db, path)

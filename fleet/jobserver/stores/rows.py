@@ -24,6 +24,11 @@ def values(entry: Entry, function: int) -> tuple[Any, ...]:
     )
 
 
+def whole(entry: Entry, function: int, ended: int = 0) -> tuple[Any, ...]:
+    """Of a row, but for its number."""
+    return *values(entry, function), ended, checksum(entry), entry.workload
+
+
 def errors_text(errors: tuple[str, ...]) -> str:
     return json.dumps(errors) if errors else NO_ERRORS
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import groupby, islice
@@ -36,9 +36,12 @@ from fleet.jobserver.stores import (
     Stored,
     Swept,
     rows,
+    spare,
 )
 from fleet.jobserver.stores.backup import back_up
 from fleet.jobserver.stores.claims import Claims, Queue
+from fleet.jobserver.stores.letter import DeadLetter
+from fleet.jobserver.stores.numbers import Numbers
 from fleet.jobserver.stores.opening import locked, opened
 from fleet.jobserver.stores.reserve import Reserve
 from fleet.jobserver.stores.results import Results
@@ -63,18 +66,18 @@ class SqliteStore:
         self._reserve = Reserve(path)
         self._broken: StoreBroken | None = None
         self._claims = Claims()
-        self._functions: dict[bytes, int] = {}
-        self._names: dict[int, bytes] = {}
         with contextlib.ExitStack() as unless_opened:
             self._lock = locked(path)
             unless_opened.callback(os.close, self._lock)
             self._db = opened(path, synchronous)
             unless_opened.callback(self._db.close)
+            self._functions = Numbers(self._db)
             self._results = Results(self._db)
-            self._read_functions()
+            self._dead = DeadLetter(self._db, self._functions, self._new_row)
             (last,) = self._one("SELECT coalesce(max(id), 0) FROM job") or (0,)
             self._last_row: int = last
             unless_opened.pop_all()
+        self._how = self._ways()
         self._reserve.make()
 
     def facts(self) -> dict[str, str | int]:
@@ -89,38 +92,35 @@ class SqliteStore:
         backlogs: dict[bytes, Backlog] = {}
         ready = "SELECT function, priority, count(*) FROM job WHERE run_at = 0 GROUP BY function, priority"
         for function, priority, count in self._db.execute(ready):
-            backlogs.setdefault(self._names[function], Backlog()).ready[priority] = count
+            backlogs.setdefault(self._functions.names[function], Backlog()).ready[priority] = count
         waiting = "SELECT function, count(*) FROM job WHERE run_at > 0 GROUP BY function"
         for function, count in self._db.execute(waiting):
-            backlogs.setdefault(self._names[function], Backlog()).waiting = count
+            backlogs.setdefault(self._functions.names[function], Backlog()).waiting = count
         return backlogs
 
     # -- transactions -----------------------------------------------------------------------------------------
 
     def carry_out(self, batch: Sequence[Request]) -> list[Any]:
-        return [answer() if isinstance(answer, partial) else answer for answer in self._committed(batch)]
-
-    def _back_up(self, request: stores.BackUp) -> partial[BackedUp | Refused]:
-        """What is left to do after the commit."""
-        return partial(back_up, self._db, self._path)
-
-    def _committed(self, batch: Sequence[Request]) -> list[Any]:
         if self._broken:
             raise self._broken
         try:
-            if self._reserve.make():
-                try:
-                    return self._transaction(batch, takes=True)
-                except _Full:
-                    self._reserve.give_up()
-            answers = self._transaction(batch, takes=False)
-            self._shorten_log()
-            return answers
+            answers = self._committed(batch)
+            return [answer() if isinstance(answer, partial) else answer for answer in answers]  # what is left to do
         except (sqlite3.Error, OSError, _Full) as error:
             self._broken = StoreBroken(
                 f"the store {self._path} failed: {error}; look after its disk, then start the job server again"
             )
             raise self._broken from error
+
+    def _committed(self, batch: Sequence[Request]) -> list[Any]:
+        if self._reserve.make():
+            try:
+                return self._transaction(batch, takes=True)
+            except _Full:
+                self._reserve.give_up()
+        answers = self._transaction(batch, takes=False)
+        self._make_room()
+        return answers
 
     def _transaction(self, batch: Sequence[Request], *, takes: bool) -> list[Any]:
         """Carry the batch out; unless it `takes` new jobs, those are refused."""
@@ -133,7 +133,7 @@ class SqliteStore:
                 elif kind is stores.Put:
                     answers += self._put_all(requests)
                 else:
-                    answers += [_HOW[kind](self, request) for request in requests]
+                    answers += [self._how[kind](request) for request in requests]
             failpoints.reach("written", batch)
             self._db.execute("COMMIT")
             failpoints.reach("committed", batch)
@@ -141,21 +141,57 @@ class SqliteStore:
             self._claims.undo()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._read_functions()
+            self._functions.read()
             if error.sqlite_errorname == "SQLITE_FULL":
                 raise _Full(str(error)) from error
             raise
         self._claims.settle()
         return answers
 
-    def _shorten_log(self) -> None:
-        """Lest the log take what room is left; it is no harm if there is none for that either."""
-        with contextlib.suppress(sqlite3.OperationalError):
+    def _make_room(self) -> None:
+        """Keep neither free pages nor a log while the disk is full; no harm if there is no room to make room."""
+        try:
+            spare.give_back(self._db, beyond=0)
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_FULL":
+                raise
 
-    def _read_functions(self) -> None:
-        self._names = dict(self._db.execute("SELECT id, name FROM function"))
-        self._functions = {name: number for number, name in self._names.items()}
+    def _back_up(self, request: stores.BackUp) -> partial[BackedUp | Refused]:
+        return partial(back_up, self._db, self._path)
+
+    def _sweep(self, request: stores.Sweep) -> partial[Swept]:
+        self._results.sweep(request.now, request.result_bytes)
+        return partial(self._swept, self._dead.evict(request))
+
+    def _swept(self, swept: Swept) -> Swept:
+        spare.give_back(self._db, spare.SPARE_BYTES)
+        return swept
+
+    def _ways(self) -> dict[type, Callable[[Any], Any]]:
+        """How each kind of request is carried out, but Put: those go together."""
+        return {
+            stores.Probe: self._probe,
+            stores.Fetch: self._fetch,
+            stores.Claim: self._claim,
+            stores.ClaimDue: self._claim_due,
+            stores.Finish: self._finish,
+            stores.Again: self._again,
+            stores.Amend: self._amend,
+            stores.Postpone: self._amend,
+            stores.Cancel: self._cancel,
+            stores.Expire: self._expire,
+            stores.Look: self._look,
+            stores.LookKey: self._look_key,
+            stores.LookNamed: self._look_named,
+            stores.LookUnique: self._look_unique,
+            stores.ListJobs: self._list,
+            stores.Exhume: self._dead.exhume,
+            stores.Revive: self._dead.revive,
+            stores.Purge: self._dead.purge,
+            stores.Sweep: self._sweep,
+            stores.BackUp: self._back_up,
+        }
 
     # -- live jobs --------------------------------------------------------------------------------------------
 
@@ -174,22 +210,23 @@ class SqliteStore:
             if len(requests) > 1:
                 return [answer for request in requests for answer in self._put([request])]
             entry = requests[0].entry
-            found = self._one("SELECT handle FROM job WHERE function = ? AND key = ?", self._number(entry), entry.key)
+            number = self._functions.of(entry.function)
+            found = self._one("SELECT handle FROM job WHERE function = ? AND key = ?", number, entry.key)
             return [Exists(found[0]) if found else Stored()]  # its own handle: the answer to the same request was lost
 
     def _insert(self, requests: list[stores.Put]) -> list[Stored]:
-        rows = [(self._new_row(), request) for request in requests]
-        values = [value for row, request in rows for value in (row, *self._values(request.entry))]
+        put = [(self._new_row(), self._functions.made(entry.function), entry, claim) for entry, claim in requests]
+        values = [value for row, number, entry, _ in put for value in (row, *rows.whole(entry, number))]
         self._db.execute(INSERTS[len(requests)], values)
-        for row, request in rows:
-            if request.claim:
+        for row, number, entry, claim in put:
+            if claim:
                 self._claims.claim(row)
-                if not request.entry.run_at:
-                    self._claims.pass_by((self._number(request.entry), request.entry.priority), row)
-        return [Stored() for _ in rows]
+                if not entry.run_at:
+                    self._claims.pass_by((number, entry.priority), row)
+        return [Stored() for _ in put]
 
     def _probe(self, request: stores.Probe) -> Entry | None:
-        number = self._functions.get(request.function)
+        number = self._functions.of(request.function)
         return self._fetch_where("function = ? AND key = ?", number, request.key)
 
     def _fetch(self, request: stores.Fetch) -> Entry | None:
@@ -202,7 +239,7 @@ class SqliteStore:
         return None
 
     def _claim(self, request: stores.Claim) -> list[Entry | Spoiled]:
-        number = self._functions.get(request.function, -1)
+        number = self._functions.of(request.function)
         queue = number, request.priority
         condition = "function = ? AND priority = ? AND run_at = 0 AND id > ? ORDER BY id"
         found = self._db.execute(f"{SELECT} WHERE {condition}", (*queue, self._claims.passed(queue)))
@@ -228,11 +265,11 @@ class SqliteStore:
             if row not in self._claims or again:
                 taken += 1
                 size += len(workload)
-                if entry := rows.sound(fields, self._names, checksum, workload):
+                if entry := rows.sound(fields, self._functions.names, checksum, workload):
                     self._claims.claim(row)
                     yield entry
                 else:
-                    function = self._names.get(queue[0] if queue else fields[1], b"damaged")
+                    function = self._functions.names.get(queue[0] if queue else fields[1], b"damaged")
                     spoiled.append((row, rows.damaged(row, fields, function, workload, DAMAGED)))
             if taken >= limit or size >= most_bytes:
                 break
@@ -244,9 +281,8 @@ class SqliteStore:
 
     def _spoil(self, row: int, entry: Entry) -> None:
         """A job that is not as it was put must not run: it goes to the dead letter."""
-        result = Result(entry.handle, entry.function, entry.key, End.DEAD, DAMAGED.encode(), entry.submitted)
         self._db.execute("DELETE FROM job WHERE id = ?", (row,))
-        self._bury(entry, result)
+        self._dead.bury(entry, int(time.time()))
 
     def _finish(self, request: stores.Finish) -> bool:
         result = request.result
@@ -255,16 +291,13 @@ class SqliteStore:
             return False
         self._claims.release(found[0])
         if result.end is End.DEAD and request.entry:
-            self._bury(request.entry, result)
+            self._dead.bury(request.entry, result.ended)
         self._results.keep(result, request.keep_until)
         return True
 
     def _again(self, request: stores.Again) -> None:
         self._results.keep(request.result, request.keep_until)
         self._amend(stores.Postpone(request.entry))
-
-    def _bury(self, entry: Entry, result: Result) -> None:
-        self._db.execute(INSERT.format("dead"), (None, *self._values(entry, result.ended)))
 
     def _amend(self, request: stores.Amend | stores.Postpone) -> None:
         entry = request.entry
@@ -299,24 +332,19 @@ class SqliteStore:
         found = self._one(f"SELECT {COLUMNS} FROM job WHERE handle = ?", request.handle)
         if found:
             return self._entry(found)
-        return self._results.find("handle = ?", request.handle) or self._buried("handle = ?", request.handle)
+        return self._results.find("handle = ?", request.handle) or self._dead.find("handle = ?", request.handle)
 
     def _look_named(self, request: stores.LookNamed) -> Entry | Result | None:
-        condition, number = "function = ? AND key = ?", self._functions.get(request.function, -1)
+        condition, number = "function = ? AND key = ?", self._functions.of(request.function)
         found = self._one(f"SELECT {COLUMNS} FROM job WHERE {condition}", number, request.key)
         if found:
             return self._entry(found)
         newest = f"{condition} AND key <> x'' ORDER BY ended DESC"
         result = self._results.find(newest, request.function, request.key)
-        return result or self._buried(condition, number, request.key)
-
-    def _buried(self, condition: str, *values: Any) -> Result | None:
-        """How the newest of these jobs in the dead letter ended."""
-        found = self._one(f"SELECT {COLUMNS}, ended FROM dead WHERE {condition} ORDER BY id DESC", *values)
-        return stores.death(self._entry(found[:-1]), found[-1]) if found else None
+        return result or self._dead.find(condition, number, request.key)
 
     def _look_key(self, request: stores.LookKey) -> Entry | None:
-        for number in self._names:
+        for number in self._functions.names:
             if found := self._one(f"SELECT {COLUMNS} FROM job WHERE function = ? AND key = ?", number, request.key):
                 return self._entry(found)
         return None
@@ -327,7 +355,7 @@ class SqliteStore:
 
     def _list(self, request: stores.ListJobs) -> list[Listed]:
         table = "dead" if request.dead else "job"
-        number = None if request.function is None else self._functions.get(request.function, -1)
+        number = None if request.function is None else self._functions.of(request.function)
         wanted = {
             "id > ?": request.after,
             "handle = ?": request.handle,
@@ -337,58 +365,8 @@ class SqliteStore:
         wanted = {condition: value for condition, value in wanted.items() if value is not None}
         columns, conditions = f"{COLUMNS}, ended, length(workload), id", " AND ".join(wanted)
         query = f"SELECT {columns} FROM {table} WHERE {conditions} ORDER BY id LIMIT ?"
-        rows = self._db.execute(query, (*wanted.values(), request.limit))
-        return [Listed(self._entry(fields), size, ended, row) for *fields, ended, size, row in rows]
-
-    # -- the dead letter --------------------------------------------------------------------------------------
-
-    def _exhume(self, request: stores.Exhume) -> Entry | None:
-        found = self._one(f"SELECT {COLUMNS}, workload FROM dead WHERE handle = ?", request.handle)
-        return rows.entry_of(found[:-1], self._names, found[-1]) if found else None
-
-    def _revive(self, request: stores.Revive) -> list[Entry]:
-        revived = []
-        for row in self._chosen(request):
-            fields = f"{COLUMNS}, ended, checksum, workload"
-            copy = f"INSERT OR IGNORE INTO job (id, {fields}) SELECT ?, {fields} FROM dead WHERE id = ?"
-            if self._db.execute(copy, (self._new_row(), row)).rowcount:
-                alive = "failures = 0, deaths = 0, run_at = 0, expires = 0, ended = 0 WHERE id = last_insert_rowid()"
-                found = self._one(f"UPDATE job SET {alive} RETURNING {COLUMNS}")
-                revived.append(self._entry(found))
-                self._db.execute("DELETE FROM dead WHERE id = ?", (row,))
-        return revived
-
-    def _purge(self, request: stores.Purge) -> int:
-        return sum(self._db.execute("DELETE FROM dead WHERE id = ?", (row,)).rowcount for row in self._chosen(request))
-
-    def _chosen(self, request: stores.Revive | stores.Purge) -> list[int]:
-        found: list[int] = []
-        for handle in (None,) if request.handles is None else request.handles:
-            condition = "(? IS NULL OR handle = ?) AND (? IS NULL OR function = ?)"
-            number = None if request.function is None else self._functions.get(request.function, -1)
-            chosen = self._db.execute(f"SELECT id FROM dead WHERE {condition}", (handle, handle, number, number))
-            found += [row for (row,) in chosen]
-        return found
-
-    def _evict(self, request: stores.Sweep) -> Swept:
-        """The oldest dead jobs make room for the newest."""
-        evicted: Counter[bytes] = Counter()
-        jobs, size = self._weight()
-        while (jobs > request.dead_jobs or size > request.dead_bytes) and evicted.total() < request.limit:
-            found = self._one("DELETE FROM dead WHERE id = (SELECT min(id) FROM dead) RETURNING function")
-            if found:
-                evicted[self._names.get(found[0], b"damaged")] += 1
-            jobs, size = self._weight()
-        return Swept(jobs, size, dict(evicted))
-
-    def _weight(self) -> tuple[int, int]:
-        """How many jobs the dead letter has, and the bytes of their workloads; see `opening`."""
-        jobs, size = self._one("SELECT jobs, bytes FROM temp.weight") or (0, 0)
-        return jobs, size
-
-    def _sweep(self, request: stores.Sweep) -> Swept:
-        self._results.sweep(request.now, request.result_bytes)
-        return self._evict(request)
+        found = self._db.execute(query, (*wanted.values(), request.limit))
+        return [Listed(self._entry(fields), size, ended, row) for *fields, ended, size, row in found]
 
     # -- rows -------------------------------------------------------------------------------------------------
 
@@ -401,20 +379,8 @@ class SqliteStore:
         self._last_row += 1
         return self._last_row
 
-    def _number(self, entry: Entry) -> int:
-        number = self._functions.get(entry.function)
-        if number is None:
-            number = self._db.execute("INSERT INTO function (name) VALUES (?)", (entry.function,)).lastrowid
-            assert number is not None
-            self._functions[entry.function], self._names[number] = number, entry.function
-        return number
-
-    def _values(self, entry: Entry, ended: int = 0) -> tuple[Any, ...]:
-        """Of a row, but for its number."""
-        return *rows.values(entry, self._number(entry)), ended, rows.checksum(entry), entry.workload
-
     def _entry(self, fields: Any) -> Entry:
-        return rows.entry_of(fields, self._names, b"")
+        return rows.entry_of(fields, self._functions.names, b"")
 
 
 class _Full(Exception):
@@ -423,27 +389,3 @@ class _Full(Exception):
 
 _TAKING: Final = (stores.Put, stores.Revive)
 _NO_ROOM: Final = Refused("the disk is full: no new background job is taken until there is room")
-
-
-_HOW: Final[dict[type, Callable[..., Any]]] = {
-    stores.Probe: SqliteStore._probe,
-    stores.Fetch: SqliteStore._fetch,
-    stores.Claim: SqliteStore._claim,
-    stores.ClaimDue: SqliteStore._claim_due,
-    stores.Finish: SqliteStore._finish,
-    stores.Again: SqliteStore._again,
-    stores.Amend: SqliteStore._amend,
-    stores.Postpone: SqliteStore._amend,
-    stores.Cancel: SqliteStore._cancel,
-    stores.Expire: SqliteStore._expire,
-    stores.Look: SqliteStore._look,
-    stores.LookKey: SqliteStore._look_key,
-    stores.LookNamed: SqliteStore._look_named,
-    stores.LookUnique: SqliteStore._look_unique,
-    stores.ListJobs: SqliteStore._list,
-    stores.Exhume: SqliteStore._exhume,
-    stores.Revive: SqliteStore._revive,
-    stores.Purge: SqliteStore._purge,
-    stores.Sweep: SqliteStore._sweep,
-    stores.BackUp: SqliteStore._back_up,
-}

@@ -168,11 +168,10 @@ class StoreMachine(RuleBasedStateMachine):
         by_handle = attrgetter("handle")  # each store has an order of its own
         assert plain(sorted(ours, key=by_handle)) == plain(sorted(theirs, key=by_handle))
 
-    @rule(function=st.sampled_from([None, b"f"]), purge=st.booleans(), data=st.data())
-    def revive_or_purge(self, function: bytes | None, purge: bool, data: st.DataObject) -> None:
-        some = st.lists(st.sampled_from(self.model.dead), unique=True).map(tuple) if self.model.dead else st.just(())
-        handles = data.draw(st.none() | some)
-        self.ask((stores.Purge if purge else stores.Revive)(handles, function))
+    @rule(purge=st.booleans(), data=st.data())
+    def revive_or_purge(self, purge: bool, data: st.DataObject) -> None:
+        handles = data.draw(st.lists(st.sampled_from(self.model.dead))) if self.model.dead else ()
+        self.ask((stores.Purge if purge else stores.Revive)(tuple(handles)))
 
     @rule(jobs=st.integers(0, 3), size=st.integers(0, 30), limit=st.integers(1, 2))
     def sweep(self, jobs: int, size: int, limit: int) -> None:

@@ -13,7 +13,7 @@ from fleet.jobserver import stores
 from fleet.jobserver.stores import End, Spoiled, StoreBroken, Stored, StoreInUse
 from fleet.jobserver.stores.schema import MIGRATIONS
 from fleet.jobserver.stores.sqlite import SqliteStore
-from tests.jobserver.stores.test_stores import ask, entry, put
+from tests.jobserver.stores.test_stores import ask, entry, finish, put
 
 
 @pytest.fixture
@@ -36,6 +36,7 @@ def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(pa
     assert spoiled.entry.handle == b"H:1"
     (dead,) = ask(store, stores.ListJobs(dead=True))
     assert dead.entry.errors == ("the disk has changed it",)
+    assert dead.ended > 0  # so it is told of as a dead one
     store.close()
 
 
@@ -119,6 +120,41 @@ def test_a_copy_that_cannot_be_made_says_why_and_leaves_the_store_and_the_last_c
     assert f"the store cannot be copied to {copy}: " in refused.reason
     assert not path.with_name("jobs.backup.new").exists()
     assert ask(store, stores.Claim(b"f", 1, 1)) == [entry(1)]
+    store.close()
+
+
+def test_a_dead_job_is_found_by_its_handle_however_many_there_are(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "jobs")
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def steps_to_purge(one: int) -> int:
+        nonlocal steps
+        steps = 0
+        store._db.set_progress_handler(count, 10)
+        assert ask(store, stores.Purge((b"H:%d" % one,))) == 1
+        store._db.set_progress_handler(None, 0)
+        return steps
+
+    found = []
+    for first in (0, 1000):
+        jobs = [entry(number) for number in range(first, first + 1000)]
+        put(store, *jobs, claim=True)
+        store.carry_out([finish(job, End.DEAD) for job in jobs])
+        found.append(steps_to_purge(first + 500))
+    assert max(found) < 100
+    store.close()
+
+
+def test_what_a_finished_job_had_is_not_written_once_more(tmp_path: Path) -> None:
+    store, large = SqliteStore(tmp_path / "jobs"), entry(1, workload=bytes(1 << 20))
+    put(store, large, claim=True)
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert ask(store, finish(large)) is True
+    assert (tmp_path / "jobs-wal").stat().st_size < len(large.workload) / 4
     store.close()
 
 
