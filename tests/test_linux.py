@@ -40,6 +40,18 @@ print(random.getrandbits(64))
 """
 
 
+DESCRIPTORS = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 100))
+print(linux.descriptors(10), linux.descriptors(50), linux.descriptors(1000), linux.descriptors(30))
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may_and_never_lowered() -> None:
+    assert done(DESCRIPTORS) == ["20", "50", "100", "100", "100"]
+
+
 def test_a_child_of_a_process_with_one_thread_has_threads_and_chances_of_its_own() -> None:
     assert len(set(done(FORK))) == 3
 

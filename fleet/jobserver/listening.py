@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 from errno import EACCES, EADDRINUSE
 from typing import Final
 
 from fleet.errors import FleetError
+from fleet.linux import descriptors
 from fleet.settings import Address
 
 RESERVED_DESCRIPTORS: Final = 64  # for listeners, logs, and whatever a library opens
@@ -65,11 +65,4 @@ def _open(sock: socket.socket, where: tuple[str | int, ...], backlog: int) -> so
 
 def connections_possible(most: int) -> int:
     """How many of `most` connections there are descriptors for, once this process's limit is as high as it may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most + RESERVED_DESCRIPTORS
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(hard, wanted)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    return max(1, min(most, soft - RESERVED_DESCRIPTORS))
+    return max(1, min(most, descriptors(most + RESERVED_DESCRIPTORS) - RESERVED_DESCRIPTORS))

@@ -2,18 +2,23 @@
 
 Rule 1: the workload lies in a file in memory that is the program's stdin, so nobody waits for anybody: a program may
 print as much as it likes before it reads, or not read at all. Rule 2: a program that cannot be run, or ends with
-another code than 0, fails its job. Rule 3: no program outlives the wait for it.
+another code than 0, fails its job. Rule 3: no program outlives the wait for it, nor the wish for what it does, and
+what it has started goes with it, unless that has left its process group.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import select
+import signal
 import subprocess
+import time
 from collections.abc import Sequence
-from typing import IO, Final
+from typing import IO, Any, Final
 
-from fleet.errors import JobFailed
+from fleet.errors import JobCancelled, JobFailed
 from fleet.settings import ServerLimits
 from fleet.workers.job import Job
 
@@ -21,6 +26,7 @@ log = logging.getLogger("fleet.worker")
 
 STDOUT: Final = 1
 OUTPUT_BYTES: Final = ServerLimits.packet_bytes - 1024  # as a packet's body, beside the handle
+LOOK_S: Final = 0.5  # between two looks at whether the job was cancelled
 
 
 class Command:
@@ -42,17 +48,19 @@ class Command:
     def __call__(self, job: Job) -> bytes:
         with _file_of(job.workload) as stdin:
             try:
-                process = subprocess.Popen(self.argv, stdin=stdin, stdout=subprocess.PIPE)
+                process = subprocess.Popen(self.argv, stdin=stdin, stdout=subprocess.PIPE, process_group=0)
             except OSError as error:
                 log.error("cannot run %s: %s", self.argv[0], (error.strerror or str(error)).lower())
                 raise JobFailed from error
         assert process.stdout
+        wish = _Wish(job)
         try:
-            output = self._stream(process.stdout, job) if self.lines else self._collect(process.stdout)
-            code = process.wait()
+            with io.BufferedReader(_Output(process.stdout, wish)) as stdout:
+                output = self._stream(stdout, job) if self.lines else self._collect(stdout)
+            code = _code(process, wish)
         finally:
             if process.returncode is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             process.stdout.close()
         if code:
@@ -74,6 +82,50 @@ class Command:
             log.error("%s printed more than a packet holds, %d bytes; it was killed", self.argv[0], OUTPUT_BYTES)
             raise JobFailed
         return output
+
+
+class _Wish:
+    """Somebody wants what the job brings."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._look_at = time.monotonic() + LOOK_S
+
+    def check(self) -> None:
+        """Raises JobCancelled. Cheap, for now and then it looks."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            if self._job.cancelled:
+                raise JobCancelled
+
+
+class _Output(io.RawIOBase):
+    """What a program prints, as long as it is wanted."""
+
+    def __init__(self, stdout: IO[bytes], wish: _Wish) -> None:
+        self._fd = stdout.fileno()
+        self._wish = wish
+        self._poller = select.poll()
+        self._poller.register(self._fd, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        self._wish.check()
+        while not self._poller.poll(LOOK_S * 1000):
+            self._wish.check()
+        return os.readv(self._fd, [room])
+
+
+def _code(process: subprocess.Popen[bytes], wish: _Wish) -> int:
+    """How it ends. It may go on when it has closed its output."""
+    while True:
+        try:
+            return process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            wish.check()
 
 
 def to_stdout(job: Job) -> None:

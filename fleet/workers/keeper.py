@@ -114,11 +114,17 @@ class Keeper:
 
     def _start(self, memory_bytes: int) -> Runner:
         runner = self._runner = Runner(memory_bytes)
-        ours, theirs = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            death = Death(f"it could not be started: {error.strerror}", by_job=False)
+            loop.call_soon(self._over, runner, death)
+            return runner
         with theirs:
             ours.setblocking(False)
             runner.socket = ours
-            asyncio.get_running_loop().add_reader(ours.fileno(), self._read, runner)
+            loop.add_reader(ours.fileno(), self._read, runner)
             runner.number = self._runners.run(self._reader, theirs, memory_bytes, partial(self._over, runner))
         return runner
 

@@ -19,14 +19,15 @@ from fleet.backoff import Backoff
 from fleet.linux import oom_kills
 from fleet.settings import Containment, PoolLimits
 from fleet.workers.chatter import Chatter
+from fleet.workers.control import Control
 from fleet.workers.death import Death, of_status
 from fleet.workers.environment import for_runners
 from fleet.workers.keeper import Ended
 from fleet.workers.kit import Kit
-from fleet.workers.zygote import MESSAGE_BYTES
 
 RESTART: Final = Backoff(first_s=0.1, cap_s=10.0)
 KILL_S: Final = 2.0  # for the zygote to report a runner it was told to kill; else it is stuck, and killed itself
+REAP_S: Final = 1.0  # for a zygote to be gone that was killed; it takes 0.1 ms
 ZYGOTE: Final = (sys.executable, "-P", "-m", "fleet.workers.zygote")
 
 
@@ -65,7 +66,7 @@ class Launcher:
         self._oom_kills = oom_kills()
         self._on_change = on_change
         self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._control: Control | None = None
         self._runners: dict[int, Ended] = {}  # by number
         self._last_runner = 0
         self._failures = 0
@@ -96,9 +97,7 @@ class Launcher:
                 env=self._environment,
             )
             undo.pop_all()
-        ours.setblocking(False)
-        self._control = ours
-        self._loop.add_reader(ours.fileno(), self._hear)
+        self._control = Control(ours, self._hear)
 
     def run(self, reader: int, channel: socket.socket, memory_bytes: int, ended: Ended) -> int:
         """Start a runner with this input and this channel; returns its number. `ended` is called once, at its end."""
@@ -107,8 +106,7 @@ class Launcher:
         number = self._last_runner
         self._runners[number] = ended
         try:
-            message = json.dumps({"run": number, "memory_bytes": memory_bytes})
-            socket.send_fds(self._control, [message.encode()], [reader, channel.fileno()])
+            self._control.send({"run": number, "memory_bytes": memory_bytes}, [reader, channel.fileno()])
         except OSError as error:
             self._loop.call_soon(self._over, number, Death(f"it could not be started: {error.strerror}", False))
         return number
@@ -118,7 +116,7 @@ class Launcher:
         if runner not in self._runners or self._control is None:
             return
         try:
-            self._control.send(json.dumps({"kill": runner}).encode())
+            self._control.send({"kill": runner})
         except OSError:
             pass  # the zygote does not listen: the check below sees to it
         self._loop.call_later(KILL_S, self._check_killed, runner)
@@ -127,18 +125,10 @@ class Launcher:
         if runner in self._runners and self._process is not None:
             self._process.kill()
 
-    def _hear(self) -> None:
-        assert self._control is not None
-        try:
-            data = self._control.recv(MESSAGE_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+    def _hear(self, message: dict[str, Any] | None) -> None:
+        if message is None:
             self._zygote_lost()
             return
-        message: dict[str, Any] = json.loads(data)
         if "ready" in message:
             self._failures = 0
             self.ready = True
@@ -177,12 +167,14 @@ class Launcher:
     def _drop_zygote(self) -> None:
         self.ready = False
         if self._control is not None:
-            self._loop.remove_reader(self._control.fileno())
             self._control.close()
             self._control = None
         if self._process is not None:
             self._process.kill()  # its runners die with it
-            self._process.wait()
+            try:
+                self._process.wait(REAP_S)
+            except subprocess.TimeoutExpired:
+                pass  # whoever starts the next process reaps it
             self._process = None
 
     def close(self) -> None:

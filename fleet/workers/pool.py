@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fleet.errors import UsageError
 from fleet.lines import Output
-from fleet.linux import ready_teller
+from fleet.linux import descriptors, ready_teller
 from fleet.settings import Address, Containment, PoolLimits
 from fleet.workers.denials import Denials
 from fleet.workers.functions import kit as pictures
@@ -25,11 +25,17 @@ from fleet.workers.slot import Slot
 
 PATIENCE_S: Final = 3.0  # without a job server before that is said
 GOODBYE_S: Final = 5.0  # for the last results to be sent
+SLOT_DESCRIPTORS: Final = 6  # besides its connections: its memory, mapped and to read; its runner, and one to start
+RESERVED_DESCRIPTORS: Final = 64  # for all else
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Pool:
-    """`slots` slots at `servers`, for the functions of a kit."""
+    """`slots` slots at `servers`, for the functions of a kit.
+
+    Raises:
+        UsageError: there are not enough descriptors for so many.
+    """
 
     def __init__(
         self,
@@ -39,6 +45,7 @@ class Pool:
         limits: PoolLimits,
         containment: Containment,
     ) -> None:
+        _check_descriptors(slots, len(servers))
         self._limits = limits
         self._containment = containment
         self._changed = asyncio.Event()
@@ -124,6 +131,14 @@ class Pool:
         if missing and not all(slot.connected for slot in self.slots):
             where = ", ".join(f"{address} ({reason or 'no answer'})" for address, reason in missing.items())
             say(f"no job server at {where} yet; trying on")
+
+
+def _check_descriptors(slots: int, servers: int) -> None:
+    each = SLOT_DESCRIPTORS + servers
+    possible = (descriptors(slots * each + RESERVED_DESCRIPTORS) - RESERVED_DESCRIPTORS) // each
+    if possible < slots:
+        what = f"{slots} workers need {slots * each + RESERVED_DESCRIPTORS} open files"
+        raise UsageError(f"{what}, and this process may have enough for {max(0, possible)}; raise ulimit -n")
 
 
 def run_pool(

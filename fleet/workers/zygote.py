@@ -22,6 +22,7 @@ import signal
 import socket
 import sys
 import threading
+from errno import EMFILE
 from typing import Any, Final
 
 from fleet.errors import UsageError
@@ -78,6 +79,8 @@ class Zygote:
 
     def _run(self, message: dict[str, Any], fds: list[int]) -> None:
         try:
+            if len(fds) < 2:
+                raise OSError(EMFILE, os.strerror(EMFILE))  # the kernel had to leave some out
             pid = self._fork()
         except OSError as error:
             self._tell({"failed": message["run"], "text": f"no process could be forked: {error.strerror}"})

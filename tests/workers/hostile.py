@@ -95,6 +95,16 @@ def leaves_a_grandchild(workload: memoryview) -> bytes:
     return b"%d" % pid
 
 
+def leaves_a_session(workload: memoryview) -> bytes:
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        time.sleep(600)
+    while os.getsid(pid) != pid:
+        time.sleep(0.001)
+    return b"%d" % pid
+
+
 def exits_without_a_verdict(workload: memoryview) -> bytes:
     os._exit(0)
 

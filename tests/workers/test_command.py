@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fleet.errors import JobFailed
+from fleet.client import Client, admin
+from fleet.errors import JobCancelled, JobFailed
 from fleet.protocol import REQ, Decoder
-from fleet.workers.command import Command, to_stdout
+from fleet.settings import Address
+from fleet.workers import Worker
+from fleet.workers.command import LOOK_S, Command, to_stdout
 from fleet.workers.conversation import Assigned, Conversation
 from fleet.workers.job import Job
 from tests.processes import LIMIT_S, alive, until
@@ -20,9 +25,9 @@ from tests.processes import LIMIT_S, alive, until
 class Noted:
     """A job whose packets stay here."""
 
-    def __init__(self, workload: bytes = b"") -> None:
+    def __init__(self, workload: bytes = b"", is_over: Callable[[], bool] = lambda: False) -> None:
         self.conversation = Conversation(1 << 30)
-        self.job = Job(Assigned(b"H:1", b"f", b"", workload), self.conversation, lambda: None)
+        self.job = Job(Assigned(b"H:1", b"f", b"", workload), self.conversation, lambda: None, is_over)
 
     @property
     def data(self) -> list[bytes]:
@@ -104,6 +109,56 @@ def test_no_program_outlives_an_interruption(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         sh(f"echo $$ > {note}; echo line; exec sleep 600", lines=True)(noted.job)
     until(lambda: not alive(int(note.read_text())), "the program is gone")
+
+
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize(
+    "script",
+    ["exec sleep 600", "exec >&-; exec sleep 600", "while echo .; do sleep 0.01; done"],
+    ids=["prints nothing", "has closed its output", "prints all the time"],
+)
+def test_a_program_is_killed_when_nobody_wants_its_job_any_more(tmp_path: Path, script: str, lines: bool) -> None:
+    note = tmp_path / "pid"
+    with pytest.raises(JobCancelled):
+        sh(f"echo $$ > {note}; {script}", lines=lines)(Noted(is_over=note.exists).job)
+    assert not alive(int(note.read_text()))
+
+
+def test_what_a_program_has_started_is_killed_with_it(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    (tmp_path / "child").write_text(f"echo $$ > {note}; exec sleep 600")
+    with pytest.raises(JobCancelled):
+        sh(f"sh {tmp_path}/child | cat")(Noted(is_over=note.exists).job)
+    until(lambda: not alive(int(note.read_text())), "the program's own child is gone")
+
+
+def test_a_program_whose_job_is_wanted_may_take_its_time() -> None:
+    looks: list[float] = []
+
+    def is_over() -> bool:
+        looks.append(time.monotonic())
+        return False
+
+    assert sh(f"sleep {LOOK_S * 2.5}; echo done")(Noted(is_over=is_over).job) == b"done\n"
+    assert 2 <= len(looks) <= 5
+
+
+def test_a_cancelled_jobs_program_is_gone_and_the_worker_does_the_next(server: Address, tmp_path: Path) -> None:
+    """All of it: a client, a job server, and a worker that runs programs."""
+    note = tmp_path / "pid"
+    with Client(str(server)) as client, Worker(str(server)) as worker:
+        worker.register("slow", sh(f"echo $$ > {note}; exec sleep 600")).register("quick", sh("echo done"))
+        thread = threading.Thread(target=worker.work)
+        thread.start()
+        try:
+            task = client.submit("slow", b"")
+            until(lambda: note.exists() and note.read_text().endswith("\n"), "the program runs")
+            assert admin.ask(server, f"cancel job {task.handle}") == "OK"
+            assert client.submit("quick", b"").result(timeout=LIMIT_S) == b"done\n"
+            assert not alive(int(note.read_text()))
+        finally:
+            worker.stop()
+            thread.join(LIMIT_S)
 
 
 def test_a_collector_writes_all_even_into_a_slow_pipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -120,6 +121,24 @@ def test_one_that_is_dead_already_when_the_errand_comes_ends_it() -> None:
         played.ends(0, KILLED)
 
     assert play(script).events == [KILLED]
+
+
+def test_f12_without_descriptors_an_errand_ends_and_the_next_has_a_runner() -> None:
+    async def script(keeper: Keeper, played: Played) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))
+        try:
+            keeper.prepare(64)
+            await asyncio.sleep(0)  # that one there could not be costs nothing
+            keeper.send(ERRAND, 64)
+            await heard(played, 1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        keeper.send(ERRAND, 64)
+        assert played.errand(0) == ERRAND
+        played.ends(0, KILLED)
+
+    assert play(script).events == [Death("it could not be started: Too many open files", by_job=False), KILLED]
 
 
 def test_more_memory_is_another_runner() -> None:

@@ -8,12 +8,12 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
 from fleet.settings import Containment, PoolLimits
-from fleet.workers.death import Death
+from fleet.workers.death import Death, of_status
 from fleet.workers.kit import Kit, kit_of
 from fleet.workers.launcher import Launcher
 from tests.processes import LIMIT_S, alive, descendants
@@ -22,6 +22,7 @@ from tests.workers.hostile import FUNCTIONS
 pytestmark = pytest.mark.system
 
 MEMORY_BYTES = 512 << 20
+KILLED_TEXTS = {of_status(signal.SIGKILL, known).text for known in (True, False)}
 
 
 class Bench:
@@ -105,6 +106,27 @@ def test_a_zygote_that_dies_takes_its_runners_along_and_is_replaced() -> None:
         path = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
         with open(path) as file:
             return [int(pid) for pid in file.read().split()]
+
+    asyncio.run(scene())
+
+
+def test_more_runners_than_a_socket_holds_requests_for_are_all_started_and_killed() -> None:
+    async def scene() -> None:
+        async with launched() as bench:
+            bench.launcher.start()
+            await bench.until(lambda: bench.launcher.ready)
+            assert bench.launcher._control
+            bench.launcher._control._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            with ExitStack() as channels:
+                numbers = []
+                for _ in range(30):
+                    number, channel = bench.run()
+                    channels.enter_context(channel)
+                    numbers.append(number)
+                for number in numbers:
+                    bench.launcher.kill(number)
+                await bench.until(lambda: len(bench.deaths) == 30)
+            assert {death.text for death in bench.deaths.values()} <= KILLED_TEXTS
 
     asyncio.run(scene())
 

@@ -100,6 +100,29 @@ def test_a_function_that_cannot_be_loaded_ends_the_pool_in_one_line(
     assert re.match(f"fleet worker: the function shout cannot be loaded from mine:shout: {why}", line), line
 
 
+def limited(spawn: Callable[..., Program], server: Address, slots: int, limit: str) -> Program:
+    pool = f"exec {FLEET[0]} -m tests.workers.pool {server} {slots}"
+    return spawn("sh", "-c", f"ulimit {limit} || exit 9; {pool}")
+
+
+def test_f12_a_pool_raises_its_limit_of_open_files_as_far_as_it_may(
+    spawn: Callable[..., Program], server: Address, client: Client
+) -> None:
+    pool = limited(spawn, server, 20, "-S -n 60")
+    assert pool.out.line().startswith("ready 20 slots: ")
+    assert client.run("reverse", b"ab") == b"ba"
+
+
+def test_f12_more_workers_than_there_can_be_open_files_for_are_refused_in_one_line(
+    spawn: Callable[..., Program], server: Address
+) -> None:
+    pool = limited(spawn, server, 20, "-n 134")
+    assert pool.ended() == 2
+    assert pool.err.rest() == [
+        "fleet worker: 20 workers need 204 open files, and this process may have enough for 10; raise ulimit -n"
+    ]
+
+
 def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
     start_pool()
     with client:
