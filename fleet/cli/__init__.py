@@ -10,7 +10,8 @@ imports stand inside the functions. Rule 3: the exit codes are these, and the er
                                          8  what came of the job is not kept any more
                                         74  the store failed
                                         75  the queue is full; try again later
-                                        78  the address cannot be listened on; the store is in use, or there is none
+                                        78  the address cannot be listened on; the store is in use,
+                                            cannot be opened, or is not there
                                        130  interrupted (Ctrl-C)
 """
 

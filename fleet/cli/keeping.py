@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,12 +17,15 @@ from fleet.settings import FunctionPolicy, span_s
 def default_store(port: int) -> str:
     """Where `fleet up` keeps jobs: a file for each port, in the system's place for root and else in the user's.
 
+    The store makes the last directory; those above are made here, because nobody has named them.
     A fleet on any free port is for trying out, and leaves nothing behind.
     """
     if port == 0:
         return "memory"
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     folder = Path("/var/lib/fleet") if os.geteuid() == 0 else Path(home).expanduser() / "fleet"
+    with contextlib.suppress(OSError):  # the server says what is wrong
+        folder.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:{folder}/jobs-{port}.sqlite"
 
 

@@ -152,7 +152,7 @@ def test_a_second_server_on_the_same_store_refuses_to_start(
     second = spawn(*FLEET, "server", "--port", "0", "--store", f"sqlite:{tmp_path}/jobs")
     assert second.ended() == 78
     assert second.err.rest() == [
-        f"fleet: the store {tmp_path}/jobs is in use by another job server; stop it, or use --store"
+        f"fleet: the store {tmp_path}/jobs is in use by another job server; stop it, or use another store"
     ]
 
 

@@ -106,6 +106,13 @@ def test_a_killed_pool_comes_back(fleet: Program) -> None:
     assert thumbnail(where)
 
 
+def test_a_store_that_cannot_be_opened_ends_it_with_what_to_do(spawn: Callable[..., Program], tmp_path: Path) -> None:
+    (tmp_path / "picture").write_bytes(b"no store" * 1000)
+    fleet = spawn(*FLEET, "up", "--workers", "1", "--port", "0", "--store", f"sqlite:{tmp_path}/picture")
+    assert fleet.ended() == 78
+    assert "picture is no store, but another kind of file; mend the path" in "\n".join(fleet.err.rest())
+
+
 def test_a_taken_port_ends_it_with_the_reason(spawn: Callable[..., Program], server: Address) -> None:
     fleet = spawn(*FLEET, "up", "--workers", "1", "--port", str(server.port), "--store", "none")
     assert fleet.ended() == 78

@@ -27,6 +27,12 @@ class StoreBroken(FleetError):
     exit_code = 74  # EX_IOERR of sysexits.h
 
 
+class StoreUnusable(StoreBroken):
+    """What is there cannot be opened as a store. Somebody has to do what it says; trying again would not help."""
+
+    exit_code = 78  # EX_CONFIG
+
+
 class StoreInUse(FleetError):
     """Another job server uses this store."""
 
@@ -335,7 +341,7 @@ class Store(Protocol):
     """One process's store. All of it is called from one thread."""
 
     def recover(self) -> dict[bytes, Backlog]:
-        """What is there, by function; called once, first. Nothing is claimed yet. Raises StoreBroken, StoreInUse."""
+        """What is there, by function; called once, first. Nothing is claimed yet. Raises StoreBroken."""
         ...
 
     def carry_out(self, batch: Sequence[Request]) -> list[Any]:

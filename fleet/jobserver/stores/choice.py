@@ -26,7 +26,7 @@ def opener(text: str) -> Callable[[], Store]:
     if kind == "sqlite" and place:
         from fleet.jobserver.stores.sqlite import SqliteStore
 
-        return lambda: SqliteStore(Path(place))
+        return lambda: SqliteStore(_path(place))
     raise UsageError(f"{text!r} is no store; write memory, or sqlite:PATH with the path of its file")
 
 
@@ -35,4 +35,9 @@ def mark(text: str) -> int:
     kind, _, place = text.partition(":")
     if kind != "sqlite":
         return int.from_bytes(os.urandom(4))
-    return crc32(os.fsencode(f"{socket.gethostname()}:{Path(place).resolve()}"))
+    return crc32(os.fsencode(f"{socket.gethostname()}:{_path(place).resolve()}"))
+
+
+def _path(place: str) -> Path:
+    """No shell has seen a `~` behind the colon."""
+    return Path(os.path.expanduser(place))

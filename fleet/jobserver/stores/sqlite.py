@@ -54,11 +54,12 @@ DAMAGED: Final = "the disk has changed it"
 
 
 class SqliteStore:
-    """A store in the file `path`, which is made if it is not there, with its directory.
+    """A store in the file `path`, which is made if it is not there, with its last directory.
 
     Raises:
         StoreInUse: another job server has it.
-        StoreBroken: it is no store, is corrupt, or was written by a newer version.
+        StoreUnusable: it is no store, is damaged, was written by a newer version, or cannot be there.
+        StoreBroken: the system failed.
     """
 
     def __init__(self, path: Path, synchronous: str = "FULL") -> None:

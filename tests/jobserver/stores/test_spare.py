@@ -55,7 +55,10 @@ def test_little_that_is_free_is_kept_for_the_next_jobs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["NONE", "FULL"])
-def test_a_file_that_was_made_in_another_way_is_taken_as_it_is(tmp_path: Path, before: str) -> None:
+def test_a_file_that_was_made_in_another_way_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    monkeypatch.setattr(spare, "AT_ONCE_S", 60.0)
     db = sqlite3.connect(tmp_path / "jobs")
     db.executescript(f"PRAGMA auto_vacuum = {before}; CREATE TABLE t (a); DROP TABLE t;")
     db.close()

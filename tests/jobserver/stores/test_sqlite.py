@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 import stat
 from pathlib import Path
-from zlib import crc32
 
 import pytest
 
 from fleet.jobserver import stores
-from fleet.jobserver.stores import End, Spoiled, StoreBroken, Stored, StoreInUse
-from fleet.jobserver.stores.schema import MIGRATIONS
+from fleet.jobserver.stores import End, Spoiled, Stored
 from fleet.jobserver.stores.sqlite import SqliteStore
 from tests.jobserver.stores.test_stores import ask, entry, finish, put
 
@@ -38,63 +36,6 @@ def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(pa
     assert dead.entry.errors == ("the disk has changed it",)
     assert dead.ended > 0  # so it is told of as a dead one
     store.close()
-
-
-def test_f11_one_store_has_one_owner_at_a_time(path: Path) -> None:
-    store = SqliteStore(path)
-    with pytest.raises(StoreInUse, match="in use by another job server"):
-        SqliteStore(path)
-    store.close()
-    SqliteStore(path).close()
-
-
-def test_f17_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
-    with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    db.close()
-    with pytest.raises(StoreBroken, match="written by a newer version"):
-        SqliteStore(path)
-
-
-def test_f17_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "old") as db:
-        db.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
-        db.execute("INSERT INTO function VALUES (1, x'66')")
-        for table, handle in (("job", b"H:1"), ("dead", b"H:2")):
-            fields = (
-                handle,
-                1,
-                b"u",
-                None,
-                1,
-                b"",
-                5,
-                0,
-                0,
-                0,
-                1,
-                0,
-                '["why"]',
-                0,
-                crc32(b"work", crc32(handle)),
-                b"work",
-            )
-            db.execute(f"INSERT INTO {table} VALUES (7, {', '.join('?' * len(fields))})", fields)
-    db.close()
-    store = SqliteStore(tmp_path / "old")
-    assert store.recover()[b"f"].ready == [0, 1, 0]
-    (job,) = ask(store, stores.Claim(b"f", 1, 10))
-    assert job == stores.Entry(b"H:1", b"f", b"work", b"u", submitted=5, failures=1, errors=("why",))
-    ((dead, size, _, _),) = ask(store, stores.ListJobs(dead=True))
-    assert (dead.handle, size, dead.schedule) == (b"H:2", 4, "")
-    store.close()
-
-
-@pytest.mark.parametrize("content", [b"this is no store" * 1000])
-def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "jobs").write_bytes(content)
-    with pytest.raises(StoreBroken, match="cannot open the store"):
-        SqliteStore(tmp_path / "jobs")
 
 
 def test_a_copy_has_what_was_committed_with_it_and_takes_the_place_of_the_one_before(path: Path) -> None:

@@ -305,8 +305,8 @@ def test_a_text_that_names_no_store_is_refused(text: str) -> None:
 
 def test_a_text_names_a_store(tmp_path: Path) -> None:
     assert isinstance(opener("memory")(), MemoryStore)
-    store = opener(f"sqlite:{tmp_path}/deep/down/jobs")()
-    assert str(store.facts()["store"]).endswith("deep/down/jobs")
+    store = opener(f"sqlite:{tmp_path}/down/jobs")()
+    assert str(store.facts()["store"]).endswith("down/jobs")
     store.close()
 
 
