@@ -53,7 +53,7 @@ class Dispatch(Generic[L]):
         if task.lost_at:
             self.homeless[task] = None
         else:
-            task.failed(NoServer(nobody(task)))
+            task.failed(NoServer(nobody(task.tried)))
 
     def ask_status(self, server: Address, request: StatusRequest, now: float) -> None:
         """Raises NoServer."""
@@ -106,11 +106,15 @@ class Dispatch(Generic[L]):
             del self.homeless[task]
         elif now - task.lost_at > RETURN_S:
             del self.homeless[task]
-            task.failed(NoServer(f"the job server was lost with the job and did not come back; {nobody(task)}"))
+            task.failed(NoServer(f"the job server was lost with the job and did not come back; {nobody(task.tried)}"))
         elif not all(link.health.resting(now) for link in self.links.values()):
             task.tried.clear()
             del self.homeless[task]
             self.place(task, now)
+
+    def where_it_went(self, task: TaskState) -> str:
+        """What is known of the servers, of a task whose own went away, and which no other has accepted since."""
+        return nobody(task.tried or {a: link.health.reason for a, link in self.links.items() if link.health.failures})
 
     def close(self, error: FleetError) -> None:
         """Drop the connections; what has not ended fails, and job servers drop the foreground jobs of it."""

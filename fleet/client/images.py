@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import IO, Any, Final
 
-from fleet.client.blocking import Task
+from fleet.client import waiting
 from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
 from fleet.images import Picture, Spec, envelope
 from fleet.protocol import Data, payload
@@ -24,23 +24,88 @@ Source = bytes | bytearray | memoryview | str | os.PathLike[str] | IO[bytes]
 Size = Spec | Mapping[str, Any] | str  # one of several: options, or the name of a preset
 
 
-class PictureTask(Task):
+async def picture(task: waiting.OwnTask, timeout: float | None = None) -> Picture:
+    """The finished picture.
+
+    Raises:
+        BadImage: the source cannot be processed; `reason` says of which kind the trouble is.
+        JobFailed, Deadline, NoServer: as `Task.result`.
+    """
+    try:
+        return opened(await waiting.result(task, timeout))[1]
+    except JobFailed as failure:
+        raise understood(failure) from None
+
+
+class PictureTask(waiting.Task):
     """A picture that is being made. Its `result` is the finished one."""
 
     def result(self, timeout: float | None = None) -> Picture:
-        """The finished picture.
+        """As `picture`."""
+        return waiting.finished(picture(self, timeout))
 
-        Raises:
-            BadImage: the source cannot be processed; `reason` says of which kind the trouble is.
-            JobFailed, Deadline, NoServer: as `Task.result`.
-        """
+
+class AsyncPictureTask(waiting.AsyncTask):
+    """A picture that is being made, to await. Its `result` is the finished one."""
+
+    async def result(self, timeout: float | None = None) -> Picture:
+        """As `picture`."""
+        return await picture(self, timeout)
+
+
+class OwnThumbnails:
+    """Several pictures that are being made of one, and those that are there."""
+
+    def __init__(self, task: waiting.OwnTask, names: tuple[str, ...], timeout_s: float) -> None:
+        self.task = task
+        self.names = names
+        self._timeout_s = timeout_s
+        self._made: dict[str, Picture] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self._made)} of {len(self.names)}: {', '.join(self.names)}>"
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many of how many are made."""
+        return max(self.task.progress[0], len(self._made)), len(self.names)
+
+    async def _one_more(self, timeout: float | None) -> None:
+        """Wait for one more than there are."""
+        before = len(self._made)
         try:
-            return opened(super().result(timeout))[1]
+            while (part := await waiting.next_part(self.task, timeout)) is not None:
+                name, made = opened(part)
+                self._made.setdefault(name, made)  # a job that was sent again sends again what came before
+                if len(self._made) > before:
+                    return
         except JobFailed as failure:
             raise understood(failure) from None
+        raise JobFailed(f"the worker made only {', '.join(self._made) or 'none'} of {', '.join(self.names)}")
 
 
-class Thumbnails:
+async def each_thumbnail(
+    thumbs: OwnThumbnails, timeout: float | None = None
+) -> AsyncGenerator[tuple[str, Picture], None]:
+    """Each as it comes; `timeout` (seconds) is for each wait. Raises as `PictureTask.result` does."""
+    for told in range(len(thumbs.names)):
+        if told == len(thumbs._made):
+            await thumbs._one_more(timeout)
+        yield list(thumbs._made.items())[told]
+
+
+async def all_thumbnails(thumbs: OwnThumbnails, timeout: float | None = None) -> dict[str, Picture]:
+    """All of them, by name, in the order in which they were made; `timeout` (seconds) is for the whole wait.
+
+    Raises as `PictureTask.result` does; what had come by then can still be streamed.
+    """
+    deadline = time.monotonic() + (thumbs._timeout_s if timeout is None else timeout)
+    while len(thumbs._made) < len(thumbs.names):
+        await thumbs._one_more(max(0.0, deadline - time.monotonic()))
+    return dict(thumbs._made)
+
+
+class Thumbnails(OwnThumbnails):
     """Several pictures that are being made of one. Made by `Client.thumbnails`.
 
     To go through it gives each ``(name, Picture)`` as soon as it is there, largest first; `result` gives all of them
@@ -50,55 +115,21 @@ class Thumbnails:
             thumb.save(f"{name}.jpg")
     """
 
-    def __init__(self, task: Task, names: tuple[str, ...], timeout_s: float) -> None:
-        self.task = task
-        self.names = names
-        self._timeout_s = timeout_s
-        self._made: dict[str, Picture] = {}
-
-    def __repr__(self) -> str:
-        return f"<Thumbnails {len(self._made)} of {len(self.names)}: {', '.join(self.names)}>"
-
-    @property
-    def progress(self) -> tuple[int, int]:
-        """How many of how many are made."""
-        return max(self.task.progress[0], len(self._made)), len(self.names)
+    stream = waiting.blocking_each(each_thumbnail)
+    result = waiting.blocking(all_thumbnails)
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
         return self.stream()
 
-    def stream(self, timeout: float | None = None) -> Iterator[tuple[str, Picture]]:
-        """Each as it comes; `timeout` (seconds) is for each wait. Raises as `PictureTask.result` does."""
-        told = 0
-        while told < len(self.names):
-            if told == len(self._made):
-                self._receive(timeout)
-            yield list(self._made.items())[told]
-            told += 1
 
-    def result(self, timeout: float | None = None) -> dict[str, Picture]:
-        """All of them, by name, in the order in which they were made; `timeout` (seconds) is for the whole wait.
+class AsyncThumbnails(OwnThumbnails):
+    """As `Thumbnails`, to await, and to go through with ``async for``. Made by `AsyncClient.thumbnails`."""
 
-        Raises as `PictureTask.result` does; what had come by then can still be streamed.
-        """
-        waits_s = self._timeout_s if timeout is None else timeout
-        deadline = time.monotonic() + waits_s
-        while len(self._made) < len(self.names):
-            self._receive(max(0.0, deadline - time.monotonic()))
-        return dict(self._made)
+    stream = each_thumbnail
+    result = all_thumbnails
 
-    def _receive(self, timeout: float | None) -> None:
-        """Wait for one more than there are."""
-        before = len(self._made)
-        try:
-            for part in self.task.stream(timeout):
-                name, picture = opened(part)
-                self._made.setdefault(name, picture)  # a job that was sent again sends again what came before
-                if len(self._made) > before:
-                    return
-        except JobFailed as failure:
-            raise understood(failure) from None
-        raise JobFailed(f"the worker made only {', '.join(self._made) or 'none'} of {', '.join(self.names)}")
+    def __aiter__(self) -> AsyncIterator[tuple[str, Picture]]:
+        return self.stream()
 
 
 def opened(result: bytes) -> tuple[str, Picture]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Any, Final, Literal
 
-from fleet.client.blocking import Task
-from fleet.client.calls import KeptCalls
+from fleet.client import waiting
+from fleet.client.shell import AnyShell, Shell, TaskKind
+from fleet.client.waiting import OwnTask
 from fleet.errors import (
     Deadline,
     FleetError,
@@ -73,10 +74,10 @@ class JobInfo:
         return {**asdict(self), "server": str(self.server)}
 
 
-class KeptJob:
-    """One job, named by its handle, or by its function and unique. Made by `Client.job`."""
+class OwnJob:
+    """One job, named by its handle, or by its function and unique; and who asks for it."""
 
-    def __init__(self, client: KeptCalls, handle: str | None, function: str | None, unique: str | None) -> None:
+    def __init__(self, client: AnyShell, handle: str | None, function: str | None, unique: str | None) -> None:
         if not handle and not (function and unique):
             raise UsageError("a job is named by its handle, or by its function and unique")
         self.handle = handle
@@ -85,61 +86,12 @@ class KeptJob:
         self._named = {"function": function, "unique": unique}
 
     def __repr__(self) -> str:
-        return f"<KeptJob {self.handle or self._named}>"
+        return f"<{type(self).__name__} {self.handle or self._named}>"
 
-    def result(self, timeout: float | None = None) -> bytes:
-        """What the job's worker returned; waits for it, `timeout` seconds at most.
-
-        Raises:
-            JobFailed: the job failed, and the text says why.
-            JobDead: so it did at every attempt; it is in the dead letter.
-            JobCancelled, JobTooLate: it never ran to its end.
-            ResultGone: it has ended, and what came of it is not kept any more.
-            NoSuchJob: there never was such a job.
-            Deadline: it has not ended in time. Ask again.
-            NoServer: a server did not answer, and none of the others knows the job.
-            NoStore: none of the servers keeps jobs.
-        """
-        deadline = self._client._deadline(timeout)
-        if self.handle is None:
-            self.status(timeout)
-        assert self.handle is not None
-        task = self._ask(kept.RESULT, self.handle.encode("utf-8", "surrogateescape"), deadline)
-        try:
-            return task.result(_left(deadline))
-        except Deadline:
-            raise Deadline(
-                f"the job {self.handle} has not ended in time; ask again, or see `fleet jobs show`"
-            ) from None
-        except JobFailed as failure:
-            raise self._end_of(failure) from None
-
-    def status(self, timeout: float | None = None) -> JobInfo:
-        """What is known of the job now. Raises as `result` does, but for how the job ended."""
-        named = {"handle": self.handle} if self.handle else self._named
-        deadline = self._client._deadline(timeout)
-        task = self._ask(kept.JOBS, json.dumps({"do": "show", **named}).encode(), deadline)
-        assert self.server is not None
-        info = JobInfo.of(self.server, json.loads(task.result(_left(deadline))))
-        self.handle = info.handle
-        return info
-
-    def cancel(self, timeout: float | None = None) -> bool:
-        """End the job unless it has ended; returns whether it had not. Raises as `status` does."""
-        info = self.status(timeout)
-        return change(self._client, info.server, "cancel", [info.handle], timeout) > 0
-
-    def workload(self, timeout: float | None = None) -> bytes:
-        """What a job in the dead letter was given. Raises as `status` does, and ServerRefused if it is not there."""
-        deadline = self._client._deadline(timeout)
-        server = self.status(timeout).server
-        request = json.dumps({"do": "workload", "handle": self.handle}).encode()
-        return asked(self._client, server, kept.DEAD, request, deadline).result(_left(deadline))
-
-    def _end_of(self, failure: JobFailed) -> FleetError:
+    async def _end_of(self, failure: JobFailed) -> FleetError:
         """The error that says how a job ended that did not end well."""
         try:
-            state = self.status().state
+            state = (await status(self)).state
         except FleetError:
             return failure  # that it failed is known, and more is not to be had
         if state == "cancelled":
@@ -148,12 +100,12 @@ class KeptJob:
             return JobTooLate(f"the job {self.handle} was not done while it was wanted")
         return JobDead(str(failure)) if state == "dead" else failure
 
-    def _ask(self, function: str, workload: bytes, deadline: float) -> Task:
+    async def _ask(self, function: str, question: bytes, deadline: float) -> OwnTask:
         """Ask the server that has the job, or one after the other until one says that it has."""
         troubles: list[FleetError] = []
         for server in self._servers():
             try:
-                task = asked(self._client, server, function, workload, deadline)
+                task = await asked(self._client, server, function, question, deadline)
             except (NoServer, ServerRefused, Deadline) as error:
                 troubles.append(error)
             else:
@@ -185,9 +137,79 @@ class KeptJob:
         return NoSuchJob(f"no job of {name} with the unique {unique} is known at {servers}, or not any more")
 
 
-def listed(
-    client: KeptCalls, server: Address, where: Literal["jobs", "dead"], timeout: float | None = None, **filters: Any
-) -> Iterator[JobInfo]:
+async def result(job: OwnJob, timeout: float | None = None) -> bytes:
+    """What the job's worker returned; waits for it, `timeout` seconds at most.
+
+    Raises:
+        JobFailed: the job failed, and the text says why.
+        JobDead: so it did at every attempt; it is in the dead letter.
+        JobCancelled, JobTooLate: it never ran to its end.
+        ResultGone: it has ended, and what came of it is not kept any more.
+        NoSuchJob: there never was such a job.
+        Deadline: it has not ended in time. Ask again.
+        NoServer: a server did not answer, and none of the others knows the job.
+        NoStore: none of the servers keeps jobs.
+    """
+    deadline = job._client._deadline(timeout)
+    if job.handle is None:
+        await status(job, timeout)
+    assert job.handle is not None
+    task = await job._ask(kept.RESULT, job.handle.encode("utf-8", "surrogateescape"), deadline)
+    try:
+        return await waiting.result(task, _left(deadline))
+    except Deadline:
+        raise Deadline(f"the job {job.handle} has not ended in time; ask again, or see `fleet jobs show`") from None
+    except JobFailed as failure:
+        raise await job._end_of(failure) from None
+
+
+async def status(job: OwnJob, timeout: float | None = None) -> JobInfo:
+    """What is known of the job now. Raises as `result` does, but for how the job ended."""
+    named = {"handle": job.handle} if job.handle else job._named
+    deadline = job._client._deadline(timeout)
+    task = await job._ask(kept.JOBS, json.dumps({"do": "show", **named}).encode(), deadline)
+    assert job.server is not None
+    info = JobInfo.of(job.server, json.loads(await waiting.result(task, _left(deadline))))
+    job.handle = info.handle
+    return info
+
+
+async def cancel(job: OwnJob, timeout: float | None = None) -> bool:
+    """End the job unless it has ended; returns whether it had not. Raises as `status` does."""
+    info = await status(job, timeout)
+    return await changing(job._client, info.server, "cancel", [info.handle], timeout) > 0
+
+
+async def workload(job: OwnJob, timeout: float | None = None) -> bytes:
+    """What a job in the dead letter was given. Raises as `status` does, and ServerRefused if it is not there."""
+    deadline = job._client._deadline(timeout)
+    server = (await status(job, timeout)).server
+    request = json.dumps({"do": "workload", "handle": job.handle}).encode()
+    task = await asked(job._client, server, kept.DEAD, request, deadline)
+    return await waiting.result(task, _left(deadline))
+
+
+class KeptJob(OwnJob):
+    """One job, named by its handle, or by its function and unique. Made by `Client.job`."""
+
+    result = waiting.blocking(result)
+    status = waiting.blocking(status)
+    cancel = waiting.blocking(cancel)
+    workload = waiting.blocking(workload)
+
+
+class AsyncKeptJob(OwnJob):
+    """One job, named by its handle, or by its function and unique, to await. Made by `AsyncClient.job`."""
+
+    result = result
+    status = status
+    cancel = cancel
+    workload = workload
+
+
+async def each_listed(
+    client: AnyShell, /, server: Address, where: Literal["jobs", "dead"], timeout: float | None = None, **filters: Any
+) -> AsyncGenerator[JobInfo, None]:
     """The jobs at one server, in their order, asked for page by page; `timeout` (seconds) is for each page.
 
     Args:
@@ -196,38 +218,47 @@ def listed(
     after = 0
     while True:
         request = {"do": "list", "after": after, **{name: value for name, value in filters.items() if value}}
-        answer = _answer(client, server, f"fleet.{where}", request, timeout)
-        yield from (JobInfo.of(server, told) for told in answer["jobs"])
+        answer = await _answer(client, server, f"fleet.{where}", request, timeout)
+        for told in answer["jobs"]:
+            yield JobInfo.of(server, told)
         after = answer["next"]
         if not after:
             return
 
 
-def change(
-    client: KeptCalls, server: Address, what: Change, handles: Iterable[str], timeout: float | None = None
+async def changing(
+    client: AnyShell, server: Address, what: Change, handles: Iterable[str], timeout: float | None = None
 ) -> int:
     """Cancel, retry or purge jobs at one server; returns how many there were. `timeout` is for each thousand."""
     function, counted = CHANGES[what]
     rest = iter(handles)
     changed = 0
     while some := list(islice(rest, kept.AT_ONCE_MOST)):
-        changed += _answer(client, server, function, {"do": what, "handles": some}, timeout)[counted]
+        changed += (await _answer(client, server, function, {"do": what, "handles": some}, timeout))[counted]
     return changed
 
 
-def back_up(client: KeptCalls, server: Address, timeout: float | None = None) -> tuple[str, int]:
+async def backing_up(client: AnyShell, server: Address, timeout: float | None = None) -> tuple[str, int]:
     """Have one server copy its store; returns the copy's path on its machine, and its bytes. Raises as `asked`."""
-    answer = _answer(client, server, kept.JOBS, {"do": "backup"}, timeout)
+    answer = await _answer(client, server, kept.JOBS, {"do": "backup"}, timeout)
     return answer["path"], answer["bytes"]
 
 
-def _answer(client: KeptCalls, server: Address, function: str, request: dict[str, Any], timeout: float | None) -> Any:
+async def _answer(
+    client: AnyShell, server: Address, function: str, request: dict[str, Any], timeout: float | None
+) -> Any:
     deadline = client._deadline(timeout)
-    task = asked(client, server, function, json.dumps(request).encode(), deadline)
-    return json.loads(task.result(_left(deadline)))
+    task = await asked(client, server, function, json.dumps(request).encode(), deadline)
+    return json.loads(await waiting.result(task, _left(deadline)))
 
 
-def asked(client: KeptCalls, server: Address, function: str, workload: bytes, deadline: float) -> Task:
+# For whoever has a `Client`, as the commands have.
+listed = waiting.blocking_each(each_listed)
+change = waiting.blocking(changing)
+back_up = waiting.blocking(backing_up)
+
+
+async def asked(client: AnyShell, server: Address, function: str, question: bytes, deadline: float) -> OwnTask:
     """A question to one server, which has taken it.
 
     Raises:
@@ -235,27 +266,31 @@ def asked(client: KeptCalls, server: Address, function: str, workload: bytes, de
         ServerRefused: see its code.
         NoServer, Deadline: it does not answer.
     """
-    task: Task = client._submit(Task, function, (workload,), None, "normal", False, _left(deadline), server=server)
-    _check(task, workload.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:")
+    task = await client._submit(OwnTask, function, (question,), timeout=_left(deadline), server=server)
+    _check(task, question.decode("utf-8", "surrogateescape") if function == kept.RESULT else f"{function}:")
     return task
 
 
-def submit_on_terms(
-    client: KeptCalls, order: dict[str, Any], data: Data, unique: str | bytes | None, timeout: float | None
-) -> Task:
+async def submit_on_terms(
+    client: Shell[TaskKind, Any, Any, Any],
+    order: dict[str, Any],
+    data: Data,
+    unique: str | bytes | None,
+    timeout: float | None,
+) -> TaskKind:
     """Submit a background job of which more is to be said than a packet can hold. Raises as `Client.submit` does."""
     deadline = client._deadline(timeout)
-    workload = (json.dumps(order).encode() + b"\n", data)
-    task: Task = client._submit(Task, kept.SUBMIT, workload, unique, "normal", False, timeout)
+    parts = (json.dumps(order).encode() + b"\n", data)
+    task = await client._submit(OwnTask, kept.SUBMIT, parts, unique, timeout=timeout)
     _check(task, f"{kept.SUBMIT}:")
-    handle = task.result(_left(deadline))
-    submitted = Task(order["function"].encode(), (), task.unique, order["priority"], True)
-    submitted._client, submitted._pid, submitted.server = task._client, task._pid, task.server
+    handle = await waiting.result(task, _left(deadline))
+    submitted = client._task_kind()(order["function"].encode(), (), task.unique, order["priority"], True)
+    submitted._client, submitted._home, submitted.server = task._client, task._home, task.server
     submitted.created(handle)
     return submitted
 
 
-def _check(task: Task, handle: str) -> None:
+def _check(task: OwnTask, handle: str) -> None:
     """A question was taken as one, and not as a job. The handles of its answers begin with `handle`."""
     if not (task.handle and task.handle.startswith(handle)):
         task.given_up = True

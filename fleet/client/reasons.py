@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fleet.protocol.admin import printable
@@ -10,17 +10,17 @@ from fleet.settings import MIB
 
 if TYPE_CHECKING:
     from fleet.client.admin import FunctionStatus
-    from fleet.client.task import TaskState
+    from fleet.settings import Address
 
 REMEDY: Final = "Check --servers or FLEET_SERVERS, and that `fleet up` or `fleet server` runs there"
 LONGER: Final = "give it longer, or see `fleet status`"
 NAMES_MOST: Final = 10  # functions that are named; more are counted
 
 
-def nobody(task: TaskState) -> str:
-    """No server would have the task."""
-    tried = "; ".join(f"{address} ({reason})" for address, reason in task.tried.items())
-    return f"no job server answered: {tried}. {REMEDY}"
+def nobody(tried: Mapping[Address, str]) -> str:
+    """No server would have a task."""
+    servers = "; ".join(f"{address} ({reason})" for address, reason in tried.items())
+    return f"no job server answered: {servers}. {REMEDY}"
 
 
 def late(function: bytes, functions: Sequence[FunctionStatus]) -> str:

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from fleet.client.blocking import Client, Task
+from fleet.client.blocking import Client
 from fleet.client.task import PART_BYTES, Priority
+from fleet.client.waiting import Task, finished
 from fleet.errors import FleetError, JobFailed, NoServer
 from fleet.protocol import Data
 
@@ -84,7 +85,7 @@ def submit(
     timeout: float | None = None,
 ) -> WatchedTask:
     """As `Client.submit`, for a task to watch."""
-    return client._submit(WatchedTask, function, (workload,), unique, priority, background, timeout)
+    return finished(client._submit(WatchedTask, function, (workload,), unique, priority, background, timeout))
 
 
 def watch(tasks: Sequence[WatchedTask], timeout: float | None = None) -> Iterator[tuple[WatchedTask, Event]]:
@@ -111,4 +112,5 @@ def watch(tasks: Sequence[WatchedTask], timeout: float | None = None) -> Iterato
 
 
 def _wait_for_news(tasks: Sequence[WatchedTask], timeout: float | None) -> None:
-    tasks[0]._client._wait_for(tasks[0], timeout, lambda: any(task.done or task.events for task in tasks))
+    first, client = tasks[0], tasks[0]._client
+    finished(client._wait_for(first, timeout, lambda: any(task.done or task.events for task in tasks)))
