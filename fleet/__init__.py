@@ -15,13 +15,20 @@ from fleet.version import __version__
 
 if TYPE_CHECKING:
     from fleet.client import Client as Client
+    from fleet.client.asynchronous import AsyncClient as AsyncClient
     from fleet.images import Spec as Spec
     from fleet.workers import Job as Job
     from fleet.workers import Worker as Worker
 
-__all__ = ["Client", "Spec", "Worker", "Job", "__version__"]
+__all__ = ["Client", "AsyncClient", "Spec", "Worker", "Job", "__version__"]
 
-_HOMES = {"Client": "fleet.client", "Spec": "fleet.images", "Worker": "fleet.workers", "Job": "fleet.workers"}
+_HOMES = {
+    "Client": "fleet.client",
+    "AsyncClient": "fleet.client.asynchronous",
+    "Spec": "fleet.images",
+    "Worker": "fleet.workers",
+    "Job": "fleet.workers",
+}
 
 
 def __dir__() -> list[str]:

@@ -18,14 +18,17 @@ KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 
 class Dial:
     """One attempt to reach a server: `sock` is connecting from the start; ask `connected` when it is writable.
 
+    Args:
+        addresses: as `resolved` finds them.
+
     Raises:
-        OSError: the name does not resolve, or every address refused at once.
+        OSError: every address refused at once.
     """
 
     sock: socket.socket
 
-    def __init__(self, address: Address) -> None:
-        self._left = resolved(address)
+    def __init__(self, addresses: list[Any]) -> None:
+        self._left = addresses
         self._next()
 
     def connected(self) -> bool:
@@ -61,11 +64,12 @@ class Dial:
             return
 
 
-def resolved(address: Address) -> list[Any]:
-    """What `getaddrinfo` knows about it, in its order."""
+def resolved(address: Address, *, numeric: bool = False) -> list[Any]:
+    """What `getaddrinfo` knows about it, in its order. Raises OSError: nothing; or, if `numeric`, it is a name."""
     # As bytes, because text is taken through IDNA, whose tables take 5 ms to load.
     host = address.host.encode("ascii") if address.host.isascii() else address.host
-    return socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM)
+    flags = socket.AI_NUMERICHOST if numeric else 0
+    return socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=flags)
 
 
 def set_options(sock: socket.socket) -> None:

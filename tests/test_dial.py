@@ -37,7 +37,7 @@ def test_the_address_that_is_listened_on_is_found_behind_those_that_refuse(
 ) -> None:
     closed = closed_port()
     known_as(monkeypatch, (closed.host, closed.port), (closed.host, closed.port), listening)
-    with dialled(dial.Dial(Address("localhost"))) as sock:
+    with dialled(dial.Dial(dial.resolved(Address("localhost")))) as sock:
         assert sock.getpeername() == listening
         assert not sock.getblocking()
 
@@ -46,4 +46,4 @@ def test_when_all_refuse_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = closed_port()
     known_as(monkeypatch, (closed.host, closed.port), (closed.host, closed.port))
     with pytest.raises(ConnectionRefusedError):
-        dialled(dial.Dial(Address("localhost")))
+        dialled(dial.Dial(dial.resolved(Address("localhost"))))

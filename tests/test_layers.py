@@ -99,8 +99,11 @@ PICTURE_MODULES = (
         "engines/webp",
     ),  # the first two for the types alone
 )
+SERVICES = [f"{part}/{path.name}" for part in ("jobserver", "workers") for path in (PACKAGE / part).glob("*.py")]
+SDK = ["workers/__init__.py", "workers/job.py", "workers/worker.py"]
 # Too slow to load for `import fleet` and for commands that do not need them, or wanted in one place only.
 HOMES = {
+    "asyncio": {"client/asynchronous.py", *(set(SERVICES) - set(SDK))},
     "PIL": {f"images/{name}.py" for name in PICTURE_MODULES},
     "wand": {"images/engines/wand.py"},
     "pyvips": {"images/engines/vips.py"},

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet.client import admin, calls
+from fleet.client import calls
 from fleet.client.dispatch import Dispatch
 from fleet.client.link import Link, LinkLost
 from fleet.client.shell import Shell
@@ -198,4 +198,6 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
         return KeptJob
 
     async def _functions_at(self, server: Address, seconds: float) -> Sequence[FunctionStatus]:
+        from fleet.client import admin
+
         return admin.status(server, seconds)

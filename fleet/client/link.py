@@ -9,16 +9,17 @@ import os
 import select
 import socket
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from fleet.client.conversation import Conversation
 from fleet.client.routing import Health
-from fleet.dial import Dial
+from fleet.dial import Dial, resolved
 from fleet.errors import ProtocolError
 from fleet.settings import MIB, Address
 
 SCRATCH_BYTES: Final = 64 * 1024
-TURN_BYTES: Final = 4 * MIB  # received before others have their turn, whoever reads what came among them
+TURN_BYTES: Final = 4 * MIB  # received, or sent, before others have their turn, whoever reads what came among them
 ABORT: Final = struct.pack("ii", 1, 0)  # to close is to break off: no lingering, not even for what is unsent
 IOV_MAX: Final = 64  # buffers per sendmsg; the system's own limit is 1024
 
@@ -54,12 +55,20 @@ class Link:
         Raises:
             LinkLost: the name does not resolve, or the connection was refused at once.
         """
+        self.begin(connect_by)
+        self.dial(lambda: resolved(self.address))
+
+    def begin(self, connect_by: float) -> None:
         self.conversation = Conversation(self._packet_bytes)
+        self.connect_by = connect_by
+
+    def dial(self, find: Callable[[], list[Any]]) -> None:
+        """Connect to one of the addresses that are found. Raises LinkLost."""
         try:
-            self._dial = Dial(self.address)
+            self._dial = Dial(find())
         except OSError as error:
             raise LinkLost(reason_of(error)) from error
-        self.sock, self.connecting, self.connect_by = self._dial.sock, True, connect_by
+        self.sock, self.connecting = self._dial.sock, True
 
     def close(self) -> None:
         if self.sock is not None:
@@ -116,13 +125,14 @@ class Link:
 
     def send(self) -> None:
         """Send as much as the kernel takes now. Raises OSError."""
-        outbox = self.conversation.outbox
-        while outbox and self.sock is not None and not self.connecting:
+        outbox, in_all = self.conversation.outbox, 0
+        while outbox and in_all < TURN_BYTES and self.sock is not None and not self.connecting:
             batch = [outbox[at] for at in range(min(len(outbox), IOV_MAX))]
             try:
                 sent = self.sock.sendmsg(batch)
             except (BlockingIOError, InterruptedError):
                 return
+            in_all += sent
             while outbox and sent >= len(outbox[0]):
                 sent -= len(outbox.popleft())
             if sent:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fleet.backoff import Backoff
-from fleet.dial import Dial
+from fleet.dial import Dial, resolved
 from fleet.errors import JobCancelled, JobFailed, ProtocolError, UsageError
 from fleet.protocol import Data, payload
 from fleet.settings import Address, PoolLimits, ServerLimits, Servers, parse_servers
@@ -280,7 +280,7 @@ class _Link:
         self.events.clear()
         self.unsure, self.unconfirmed = False, None
         self.opened_at = time.monotonic()
-        self._dial = Dial(self.address)
+        self._dial = Dial(resolved(self.address))
         self.sock = self._dial.sock
         self.connecting = True
 
