@@ -35,7 +35,7 @@ class BadSpec(UsageError):
 
 
 class NoServer(FleetError):
-    """No job server answered. Check --servers (or FLEET_SERVERS) and that `fleet up` or `fleet server` runs."""
+    """No job server answered. Check its address, and that `fleet up` or `fleet server` runs there."""
 
     exit_code = 3
 

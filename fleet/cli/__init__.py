@@ -20,7 +20,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fleet.errors import FleetError
 
@@ -85,6 +85,16 @@ def shown(text: str) -> str:
 def say(text: str) -> None:
     """A message to the person, in one line."""
     print(shown(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def put_json(value: Any) -> None:
+    """A result for programs that a person may read, too: each list of numbers in one line."""
+    import json
+    import re
+
+    # A list that begins with a line break is none within a text, for there it would be escaped.
+    lists = re.compile(r'\[\n[^\[\]{}"]*\]')
+    put(lists.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(value, indent=2)))
 
 
 def put(text: str) -> None:

@@ -38,18 +38,25 @@ def run(words: Sequence[str]) -> int:
     except _Misused as error:
         if not error.format_message():  # a command that has none without more words: its help was shown
             return UsageError.exit_code
-        raise UsageError(_explained(error)) from error
+        raise UsageError(_explained(error, words)) from error
     if not words:
         return UsageError.exit_code
     return code if isinstance(code, int) else 0
 
 
-def _explained(error: Any) -> str:
+def _explained(error: Any, words: Sequence[str]) -> str:
     """In one line, as all our errors are: typer would draw a box around it."""
     text = " ".join(error.format_message().split()).rstrip(".")
-    command = error.ctx.command_path if error.ctx else "fleet"
+    command = error.ctx.command_path if error.ctx else _command(words)
     stop = "" if text.endswith("?") else "."
     return f"{text[:1].lower()}{text[1:]}{stop} See {command} --help"
+
+
+def _command(words: Sequence[str]) -> str:
+    """Which command these words are for: the reader of options, who misses a value, does not know."""
+    names = [word for word in words if not word.startswith("-")]
+    known = 2 if names[:1] and names[0] in GROUPS else 1 if names[:1] and names[0] in COMMANDS else 0
+    return " ".join(["fleet", *names[:known]])
 
 
 def tree(wanted: str | None) -> typer.Typer:

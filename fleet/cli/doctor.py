@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import Annotated, Any
 
 import typer
 
-from fleet.cli import put
+from fleet.cli import put, put_json
 from fleet.settings import Containment
 from fleet.version import __version__
 
@@ -35,7 +34,7 @@ def doctor(
         "sandbox": [_isolation(settings.containment()), *_sandbox()],
     }
     if as_json:
-        put(json.dumps(report, indent=2))
+        put_json(report)
     else:
         _print(report)
     if any(part["state"] == "broken" for name in ("engines", "formats", "sandbox") for part in report[name]):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
-from fleet.cli import options, put, say
+from fleet.cli import options, put, put_json, say
 from fleet.cli.files import write
 from fleet.errors import FleetError, NoSuchJob, UsageError
 from fleet.settings import span_s
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fleet.settings import Address
 
 Where = Literal["jobs", "dead"]
+NOTHING: Final[dict[Where, str]] = {"jobs": "no background jobs", "dead": "no dead jobs"}
 
 PARTIAL: Final = 6
 
@@ -112,7 +113,10 @@ def lister(where: Where, help: str) -> Callable[..., None]:
             else:
                 jobs: list[JobInfo] = []
                 asking.each_server(lambda server: jobs.extend(choice.found(client, server)))
-                _print_table(jobs)
+                if jobs:
+                    _print_table(jobs)
+                elif len(asking.failed) < len(client.servers):
+                    say(f"fleet: {NOTHING[where]}{' like that' if function or older else ''}")
                 if choice.limit and len(jobs) >= choice.limit:
                     say(f"fleet: there may be more than {choice.limit}; --limit 0 shows all")
             asking.end()
@@ -150,7 +154,7 @@ def show_one(
     with Client(servers, timeout=timeout) as client:
         job = client.job(handle, function=function, unique=unique).status()
     if as_json:
-        put(json.dumps(job.to_mapping(), indent=2))
+        put_json(job.to_mapping())
         return
     for name, value in job.to_mapping().items():
         if name == "errors":

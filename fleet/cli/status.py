@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
-from fleet.cli import options, put, say
+from fleet.cli import options, put, put_json, say
 from fleet.cli.listing import age
 from fleet.errors import FleetError, NoServer
 
@@ -28,7 +27,7 @@ def status(
 
     found = [_ask(str(address), timeout) for address in parse_servers(servers)]
     if as_json:
-        put(json.dumps({"servers": found}, indent=2))
+        put_json({"servers": found})
     else:
         for server in found:
             _print(server)

@@ -8,6 +8,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 from fleet.client.link import LinkLost, reason_of
+from fleet.client.reasons import REMEDY
 from fleet.errors import Deadline, NoServer
 from fleet.protocol.admin import END
 from fleet.settings import MIB, Address
@@ -52,9 +53,7 @@ def answer(address: Address, command: bytes, timeout: float = 3.0) -> bytes:
         raise Deadline(f"{address} did not answer `{name}` in {timeout:g} s; is that a job server?") from None
     except (OSError, LinkLost) as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        raise NoServer(
-            f"no job server answered: {address} ({reason}). Check --servers, and that `fleet up` runs"
-        ) from None
+        raise NoServer(f"no job server answered: {address} ({reason}). {REMEDY}") from None
 
 
 def _read(sock: socket.socket, table: bool, deadline: float) -> bytes:

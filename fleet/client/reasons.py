@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fleet.client.admin import FunctionStatus
     from fleet.settings import Address
 
-REMEDY: Final = "Check --servers or FLEET_SERVERS, and that `fleet up` or `fleet server` runs there"
+REMEDY: Final = "Check the address, and that `fleet up` or `fleet server` runs there"
 LONGER: Final = "give it longer, or see `fleet status`"
 NAMES_MOST: Final = 10  # functions that are named; more are counted
 

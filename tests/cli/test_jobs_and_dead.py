@@ -177,6 +177,18 @@ def test_a_full_dead_letter_lets_the_oldest_go_and_says_so(spawn: Spawn, tmp_pat
 # -- servers ----------------------------------------------------------------------------------------------------
 
 
+def test_where_there_is_nothing_to_list_that_is_a_message_and_no_result(keeper: Address) -> None:
+    for words, message in (
+        (["dead", "list"], "fleet: no dead jobs"),
+        (["jobs", "list"], "fleet: no background jobs"),
+        (["jobs", "list", "-f", "f"], "fleet: no background jobs like that"),
+    ):
+        done = fleet(*words, server=keeper)
+        assert (done.returncode, done.stdout, complaint(done)) == (0, b"", message)
+    done = fleet("dead", "list", "--json", server=keeper)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 def test_one_server_of_several_that_is_down_is_told_and_the_others_are_asked(keeper: Address) -> None:
     with Client(keeper) as client:
         submitted(client, "f")

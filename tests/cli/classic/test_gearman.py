@@ -182,6 +182,7 @@ def test_no_job_server_exits_with_3() -> None:
     done = gearman(where, "-f", "f", "x")
     assert done.returncode == 3
     assert complaint(done).startswith(f"gearman: no job server answered: {where} (connection refused)")
+    assert "--servers" not in complaint(done)  # which this program does not have
     done = gearman(Address("no.such.host.invalid"), "-f", "f", "x")
     assert done.returncode == 3
     assert "no.such.host.invalid" in complaint(done)
