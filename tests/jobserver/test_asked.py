@@ -7,33 +7,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import rule
 
 from fleet.jobserver.broker import Broker
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import BackedUp, BackUp, Refused, Request
 from fleet.jobserver.stores.memory import MemoryStore
-from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WORK_FAIL
-from tests.jobserver.test_broker import SECOND, UNIQUES, BrokerMachine, Recorder, grabbed, peer
-from tests.jobserver.test_durable import Ack, DurableMachine, House
+from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION
+from tests.jobserver.asking import Asked, ask, ask_for, bury, refused, states
+from tests.jobserver.house import House
+from tests.jobserver.test_broker import grabbed, peer
 
 
 @pytest.fixture
 def house() -> House:
     return House(attempts=2)
-
-
-def refused(ack: Ack) -> bytes:
-    assert isinstance(ack.told, Refusal)
-    return ack.told.code
-
-
-def ask_for(house: House, handle: bytes) -> tuple[Ack, Recorder]:
-    """What somebody is told who asks for a job's result."""
-    who = peer(house.broker)
-    return house.submit(name=b"fleet.result", workload=handle, peer=who, background=False), who
 
 
 def test_the_result_of_a_background_job_can_be_asked_for_afterwards(house: House) -> None:
@@ -96,46 +83,7 @@ def test_a_job_that_ended_long_ago_is_told_from_one_that_never_was(house: House)
         assert refused(asked) == refused(shown.ack) == code
 
 
-# -- questions --------------------------------------------------------------------------------------------------
-
-
-class Asked:
-    """A question, and its answer once the store has committed."""
-
-    def __init__(self, house: House, name: str, **request: Any) -> None:
-        self.who = peer(house.broker)
-        workload = json.dumps(request).encode()
-        self.ack = house.submit(name=name.encode(), workload=workload, peer=self.who, background=False)
-
-    @property
-    def answer(self) -> Any:
-        ((kind, handle, data),) = self.who.heard
-        assert (kind, handle) == (WORK_COMPLETE, self.ack.handle)
-        return json.loads(data)
-
-
-def ask(house: House, name: str, **request: Any) -> Any:
-    asked = Asked(house, name, **request)
-    assert not asked.ack.is_told
-    house.commit()
-    return asked.answer
-
-
-def states(house: House, name: str = "fleet.jobs", **filters: Any) -> list[str]:
-    return [job["state"] for job in ask(house, name, do="list", **filters)["jobs"]]
-
-
-def bury(house: House, *names: bytes) -> list[str]:
-    """Have a job of each function die."""
-    acks = [house.submit(name=name, unique=b"u%d" % n) for n, name in enumerate(names)]
-    house.commit()
-    worker = house.worker(*set(names))
-    for _ in range(2):
-        for _ in names:
-            house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
-        house.wait(2)
-    house.broker.leave(worker, house.now)
-    return [ack.handle.decode() for ack in acks]
+# -- questions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("window", [1, 1000], ids=["mostly in the store", "in memory"])
@@ -201,7 +149,7 @@ def test_jobs_are_cancelled_and_the_answer_comes_after_the_commit() -> None:
     assert ask(house, "fleet.jobs", do="show", handle=handles[2])["state"] == "cancelled"
 
 
-# -- the dead letter --------------------------------------------------------------------------------------------
+# -- the dead letter ----------------------------------------------------------------------------------------------
 
 
 def test_the_dead_are_listed_and_shown_with_the_error_of_each_attempt(house: House) -> None:
@@ -261,7 +209,7 @@ def test_the_dead_are_purged(house: House) -> None:
     assert states(house, "fleet.dead") == ["dead"]
 
 
-# -- what makes no sense ----------------------------------------------------------------------------------------
+# -- what makes no sense ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -343,179 +291,3 @@ class Copied(MemoryStore):
 
     def carry_out(self, batch: Sequence[Request]) -> list[Any]:
         return [BackedUp("/jobs.backup", 5) if isinstance(each, BackUp) else None for each in batch]
-
-
-# -- submits with more said about them --------------------------------------------------------------------------
-
-
-def order(house: House, unique: bytes = b"", payload: bytes = b"w", **request: Any) -> tuple[Ack, Recorder]:
-    who = peer(house.broker)
-    workload = json.dumps({"function": "f", **request}).encode() + b"\n" + payload
-    return house.submit(unique, name=b"fleet.submit", workload=workload, peer=who, background=False), who
-
-
-def ordered(house: House, unique: bytes = b"", payload: bytes = b"w", **request: Any) -> bytes:
-    """The handle of the job."""
-    ack, who = order(house, unique, payload, **request)
-    assert not ack.is_told
-    house.commit()
-    ((kind, handle, data),) = who.heard
-    assert (kind, handle) == (WORK_COMPLETE, ack.handle)
-    return bytes(data)
-
-
-def test_a_submit_in_an_envelope_is_a_background_job_and_answered_with_its_handle(house: House) -> None:
-    handle = ordered(house, b"u", b"\n\0payload", priority="high")
-    job = grabbed(house.broker, house.worker())
-    assert (job.handle, bytes(job.workload), job.unique, job.priority) == (handle, b"\n\0payload", b"u", 0)
-    assert ordered(house, b"u") == handle
-    assert house.submit(b"u").told == handle
-
-
-def test_a_jobs_own_attempts_count_instead_of_its_functions() -> None:
-    house = House()
-    handle = ordered(house, attempts=3)
-    worker = house.worker()
-    for _ in range(3):
-        assert house.look(handle).max_attempts == 3
-        house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"ValueError: no")
-        house.wait(1.5)
-    assert len(house.dead()) == 1
-
-
-@pytest.mark.parametrize("window", [1, 1000], ids=["only in the store", "in memory"])
-def test_a_job_that_nobody_begins_in_time_expires_and_frees_its_unique(window: int) -> None:
-    house = House(window=window)
-    house.wait(1000)
-    for n in range(3):
-        ordered(house, b"first%d" % n)
-    handle = ordered(house, b"u", ttl=60)
-    house.commit()
-    _, waiting = ask_for(house, handle) if window > 1 else (None, None)
-    house.wait(59)
-    assert ask(house, "fleet.jobs", do="show", handle=handle.decode())["expires"] == 1060
-    house.wait(10)
-    assert ask(house, "fleet.jobs", do="show", handle=handle.decode())["state"] == "expired"
-    if waiting:
-        assert [news[0] for news in waiting.heard] == [WORK_FAIL]
-    assert house.submit(b"u").told != handle
-    house.commit()
-    assert house.broker.functions[b"f"].tally.expired == 1
-    assert house.broker.stored == (0 if window > 1 else 3)
-
-
-def test_a_job_for_later_lives_for_so_long_from_then(house: House) -> None:
-    house.wait(1000)
-    handle = ordered(house, at=1100, ttl=60)
-    assert (house.look(handle).run_at, house.look(handle).expires) == (1100, 1160)
-    house.wait(120)
-    house.wait(1)
-    assert grabbed(house.broker, house.worker()).handle == handle
-
-
-def test_a_job_on_a_schedule_has_attempts_of_its_own_each_time(house: House) -> None:
-    handle = ordered(house, schedule="* * * * *", attempts=2, priority="low")
-    worker = house.worker()
-    for minute in (1, 2):
-        house.wait(60 * minute - house.now / SECOND)
-        for _ in range(2):
-            house.finish(worker, grabbed(house.broker, worker), WORK_EXCEPTION, b"no")
-            house.wait(1.5)
-        assert (house.look(handle).failures, house.look(handle).run_at) == (0, 60 * minute + 60)
-
-
-def test_a_job_that_runs_does_not_expire(house: House) -> None:
-    handle = ordered(house, ttl=5)
-    worker = house.worker()
-    job = grabbed(house.broker, worker)
-    house.wait(100)
-    house.finish(worker, job)
-    assert house.look(handle).data == b"done"
-
-
-def test_a_submit_in_an_envelope_keeps_its_terms_while_a_kept_result_is_looked_for() -> None:
-    house = House(cache_s=60)
-    handle = ordered(house, b"u", ttl=50, attempts=7)
-    assert (house.look(handle).expires, house.look(handle).max_attempts) == (50, 7)
-
-
-@pytest.mark.parametrize(
-    ("workload", "text"),
-    [
-        (b"", b"begins with a line of JSON"),
-        (b'{"function": "f"}', b"begins with a line of JSON"),
-        (b" " * 4096 + b'{"function": "f"}\n', b"begins with a line of JSON"),
-        (b"x\n", b"JSON object"),
-        (b'{"function": "f", "ttl": 1.5}\n', b"ttl is a whole number"),
-        (b'{"function": "f", "priority": "urgent"}\n', b"priority is one of high, normal, low"),
-        (b'{"function": "fleet.submit"}\n', b"function is one of yours"),
-        (b"{}\n", b"A function name has"),
-        (b'{"function": "f", "schedule": "* * * 13 *"}\n', b"month is * or numbers from 1 to 12"),
-        (b'{"function": "f", "at": 5, "delay": 5}\n', b"at and delay both"),
-        (b'{"function": "f", "schedule": "* *"}\n', b"five fields"),
-        (b'{"function": "f", "schedule": "* * * * *", "ttl": 5}\n', b"for a job that comes once"),
-    ],
-    ids=range(12),
-)
-def test_an_envelope_that_makes_no_sense_is_refused(house: House, workload: bytes, text: bytes) -> None:
-    with pytest.raises(Refusal) as caught:
-        house.submit(name=b"fleet.submit", workload=workload, background=False)
-    assert text in caught.value.text
-    assert not house.broker.jobs
-
-
-def test_an_envelope_for_which_there_is_no_room_is_refused(house: House) -> None:
-    ack, _ = order(house)
-    ((_, then),) = house.broker.requests
-    house.broker.requests.clear()
-    then(Refused("the disk is full"), 0)
-    assert refused(ack) == b"QUEUE_ERROR"
-
-
-# -- the machine ------------------------------------------------------------------------------------------------
-
-
-class AskedMachine(DurableMachine):
-    """As the durable broker's, with questions about its jobs, and jobs on terms of their own."""
-
-    peers = BrokerMachine.peers
-
-    def ask(self, peer: Recorder, name: bytes, unique: bytes, workload: bytes) -> None:
-        try:
-            self.broker.submit(peer, name, unique, workload, self.now)
-        except Refusal:
-            pass  # the queue is full
-
-    def known(self) -> list[bytes]:
-        store = self.house.store
-        return sorted({*store._jobs, *store._dead, *store._results, b"H:none"})
-
-    @rule(peer=peers, unique=UNIQUES, ttl=st.integers(0, 12), attempts=st.integers(0, 2))
-    def submit_on_terms(self, peer: Recorder, unique: bytes, ttl: int, attempts: int) -> None:
-        terms = {"function": "f", "ttl": ttl, "attempts": attempts, "at": int(self.wall()) + attempts}
-        self.ask(peer, b"fleet.submit", unique, json.dumps(terms).encode() + b"\nwork")
-
-    @rule(peer=peers, what=st.sampled_from(["jobs cancel", "dead retry", "dead purge"]), data=st.data())
-    def change(self, peer: Recorder, what: str, data: st.DataObject) -> None:
-        function, do = what.split()
-        handle = data.draw(st.sampled_from(self.known())).decode()
-        self.ask(peer, f"fleet.{function}".encode(), b"", json.dumps({"do": do, "handles": [handle]}).encode())
-
-    @rule(peer=peers, data=st.data())
-    def wait_for(self, peer: Recorder, data: st.DataObject) -> None:
-        self.ask(peer, b"fleet.result", b"", data.draw(st.sampled_from(self.known())))
-
-    @rule()
-    def wait_until_it_looks_around(self) -> None:
-        self.wait(11.0)
-
-    @rule(peer=peers)
-    def grab(self, peer: Recorder) -> None:
-        """What is late is not handed out."""
-        job = self.broker.grab(peer, self.now)
-        kept = self.house.broker._kept.get(job) if job else None
-        assert kept is None or not 0 < kept.entry.expires <= self.wall()
-
-
-TestAskedMachine = AskedMachine.TestCase
-TestAskedMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

@@ -17,8 +17,8 @@ from fleet.jobserver.gateways.http import AHEAD_BYTES, Http
 from fleet.jobserver.job import HIGH, Job, Peer
 from fleet.jobserver.wire import Hub
 from fleet.protocol import packets
+from tests.jobserver.house import House
 from tests.jobserver.test_broker import Recorder, grabbed, make_broker, peer
-from tests.jobserver.test_durable import House
 
 LIMIT = 1 << 20
 HEAD = b"Host: localhost\r\n"
