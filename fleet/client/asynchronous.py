@@ -1,6 +1,7 @@
 """The client for asyncio: one event loop's tasks await it, its sockets are watched by that loop.
 
-Rule 1: nothing here blocks: names are resolved, and files read, in a thread of the loop's executor. Rule 2: all that is
+Rule 1: nothing here blocks: names are resolved, and files read, in a thread of the loop's executor, and what the calls
+need is loaded with this module, where others load it when it is called. Rule 2: all that is
 due, to be sent, or to be told to who waits is done in one turn, `_turn`, which is asked for by `_soon` and comes once
 for however much has happened. Rule 3: a client is at home in one event loop of one process. In another it begins anew
 if that loop is closed, or its parent's; else it refuses.
@@ -15,39 +16,37 @@ import random
 import select
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fleet.client import calls
+from fleet.client import admin, calls, images
+from fleet.client.admin import FunctionStatus
 from fleet.client.dispatch import Dispatch
+from fleet.client.images import AsyncPictureTask, AsyncThumbnails, Source
+from fleet.client.kept import AsyncKeptJob
 from fleet.client.link import Link, LinkLost
 from fleet.client.shell import Shell
-from fleet.client.waiting import AsyncTask as AsyncTask
+from fleet.client.waiting import AsyncTask, submitting
 from fleet.dial import resolved
 from fleet.errors import FleetError, UsageError
 from fleet.protocol import payload
 from fleet.settings import Address, Servers
 
-if TYPE_CHECKING:
-    from fleet.client.admin import FunctionStatus
-    from fleet.client.images import AsyncPictureTask, AsyncThumbnails, Source
-    from fleet.client.kept import AsyncKeptJob
 
-
-class AsyncClient(Shell["AsyncTask", "AsyncPictureTask", "AsyncThumbnails", "AsyncKeptJob"]):
+class AsyncClient(Shell[AsyncTask, AsyncPictureTask, AsyncThumbnails, AsyncKeptJob]):
     """A client of one or several job servers, for one event loop; many tasks share it; it is a context manager.
 
     Its arguments are those of `Client`, and so are its calls, to be awaited.
 
         async with AsyncClient("img1:4730,img2:4730") as fleet:
-            thumb = await (await fleet.resize(upload, 200, 150)).result(timeout=5)
+            thumb = await fleet.resize(upload, 200, 150).result(timeout=5)
     """
 
     ELSEWHERE = "the task was submitted in another event loop, or before this process was forked"
 
-    submit = calls.submit
+    submit = submitting(calls.submit)
     run = calls.run
-    resize = calls.resize
-    thumbnails = calls.thumbnails
+    resize = submitting(calls.resize)
+    thumbnails = submitting(calls.thumbnails)
     job = calls.job
     jobs = calls.jobs
     dead = calls.dead
@@ -165,14 +164,10 @@ class AsyncClient(Shell["AsyncTask", "AsyncPictureTask", "AsyncThumbnails", "Asy
     # -- what is done aside -----------------------------------------------------------------------------------
 
     async def _functions_at(self, server: Address, seconds: float) -> Sequence[FunctionStatus]:
-        from fleet.client import admin
-
         return await asyncio.to_thread(admin.status, server, seconds)
 
     async def _loaded(self, source: Source) -> Source:
         """What an upload's own `read` is to be awaited for, and what may have to be waited for."""
-        from fleet.client import images
-
         if isinstance(source, bytes | bytearray | memoryview):
             return source
         read: Any = getattr(source, "read", None)
@@ -186,18 +181,12 @@ class AsyncClient(Shell["AsyncTask", "AsyncPictureTask", "AsyncThumbnails", "Asy
         return AsyncTask
 
     def _picture_kind(self) -> type[AsyncPictureTask]:
-        from fleet.client.images import AsyncPictureTask
-
         return AsyncPictureTask
 
     def _thumbs_kind(self) -> type[AsyncThumbnails]:
-        from fleet.client.images import AsyncThumbnails
-
         return AsyncThumbnails
 
     def _job_kind(self) -> type[AsyncKeptJob]:
-        from fleet.client.kept import AsyncKeptJob
-
         return AsyncKeptJob
 
 

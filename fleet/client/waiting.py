@@ -7,9 +7,9 @@ this, and have no use for it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fleet.client.task import Status, StatusRequest, TaskState
 from fleet.errors import UsageError
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class HasResult(Protocol[R_co]):
+    def result(self, timeout: float | None = None, /) -> Coroutine[Any, Any, R_co]: ...
+
+
+class HasStream(Protocol[R_co]):
+    def stream(self, timeout: float | None = None, /) -> AsyncGenerator[R_co, None]: ...
 
 
 def finished(call: Coroutine[Any, Any, T]) -> T:
@@ -57,6 +68,46 @@ def blocking_each(
             finished(found.aclose())
 
     return _named_as(each, run)
+
+
+class Submitted(Coroutine[Any, Any, T_co]):
+    """A submit to be awaited; or, as one has it of a blocking client, what it leads to: ``await submit().result()``."""
+
+    def __init__(self, submit: Coroutine[Any, Any, T_co]) -> None:
+        self._submit = submit
+
+    def __await__(self) -> Generator[Any, None, T_co]:
+        return self._submit.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._submit.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._submit.throw(*error)
+
+    def close(self) -> None:
+        self._submit.close()
+
+    async def result(self: Submitted[HasResult[R]], timeout: float | None = None) -> R:
+        """That of the task, which `timeout` (seconds) is for."""
+        return await (await self).result(timeout)
+
+    async def stream(self: Submitted[HasStream[R]], timeout: float | None = None) -> AsyncGenerator[R, None]:
+        """That of the task, which `timeout` (seconds) is for."""
+        async for part in (await self).stream(timeout):
+            yield part
+
+    def __aiter__(self: Submitted[HasStream[R]]) -> AsyncIterator[R]:
+        return self.stream()
+
+
+def submitting(call: Callable[Concatenate[S, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[S, P], Submitted[T]]:
+    """The same call for whoever awaits it, or what comes of it."""
+
+    def run(self: S, /, *args: P.args, **kwargs: P.kwargs) -> Submitted[T]:
+        return Submitted(call(self, *args, **kwargs))
+
+    return _named_as(call, run)
 
 
 def _named_as(call: Callable[..., Any], run: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:

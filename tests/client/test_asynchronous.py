@@ -98,6 +98,10 @@ def test_hello_world(server: Address, loop: Callable[[], asyncio.AbstractEventLo
             assert await fleet.run("reverse", "Hello World!") == b"!dlroW olleH"
             task = await fleet.submit("reverse", b"abc")
             assert [await task.result(), await task.result(timeout=1)] == [b"cba", b"cba"]
+            assert await fleet.submit("reverse", b"cd").result(timeout=LIMIT_S) == b"dc"
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(fleet.submit("reverse", str(n))) for n in range(3)]
+            assert await asyncio.gather(*(task.result().result() for task in tasks)) == [b"0", b"1", b"2"]
 
     with worker(server, reverse=reverse):
         awaited(body(), loop)
@@ -128,7 +132,8 @@ def test_what_a_worker_sends_is_gone_through_as_it_comes(server: Address) -> Non
             task = await fleet.submit("chatty")
             assert [part async for part in task] == [b"part 1\n", b"part 2\n", b"part 3\n", b"end"]
             assert (task.progress, task.warnings) == ((3, 3), [b"nearly done"])
-            async for _ in (await fleet.submit("chatty")).stream():
+            assert [part async for part in fleet.submit("chatty")][-1] == b"end"
+            async for _ in fleet.submit("chatty").stream():
                 break  # who has heard enough leaves
 
     with worker(server, chatty=chatty):
@@ -144,7 +149,7 @@ def test_the_errors_are_those_of_the_blocking_client(server: Address) -> None:
             with pytest.raises(UsageError, match="a workload is bytes or text"):
                 await fleet.run("explode", {"user": 5})  # type: ignore[arg-type]
             with pytest.raises(UsageError, match="background"):
-                await (await fleet.submit("explode", background=True)).result()
+                await fleet.submit("explode", background=True).result()
             with pytest.raises(TooMuchUnread, match="1 MiB"):
                 await fleet.run("flood")
             with pytest.raises(UsageError, match="a picture is bytes, a path, or a file"):
@@ -446,12 +451,13 @@ def test_pictures_from_uploads_files_and_bytes(fleet_of_two: Address, large_jpeg
     async def body() -> None:
         async with AsyncClient(fleet_of_two, timeout=LIMIT_S) as fleet:
             for source in (large_jpeg, Upload(large_jpeg), io.BytesIO(large_jpeg), path):
-                thumb = await (await fleet.resize(source, 200, 150)).result()  # type: ignore[arg-type]
+                thumb = await fleet.resize(source, 200, 150).result()  # type: ignore[arg-type]
                 assert (thumb.width, thumb.height, thumb.format) == (200, 150, "jpeg")
             thumbs = await fleet.thumbnails(large_jpeg, {"avatar": {"width": 64}, "card": {"width": 320}})
             assert {name: thumb.width async for name, thumb in thumbs} == {"avatar": 64, "card": 320}
             assert set(await thumbs.result()) == {"avatar", "card"}
+            assert [name async for name, _ in fleet.thumbnails(large_jpeg, {"small": {"width": 32}})] == ["small"]
             with pytest.raises(BadImage, match="text, not a picture"):
-                await (await fleet.resize(b"hello " * 100)).result()
+                await fleet.resize(b"hello " * 100).result()
 
     awaited(body())

@@ -1,20 +1,25 @@
-"""The programs of `examples/` that docs/talk.md shows: what the talk does with Gearman, beside pictures."""
+"""The programs of `examples/` that docs/talk.md and docs/howto.md show: the talk's, but for pictures, and uploads."""
 
 from __future__ import annotations
 
+import http.client
 import re
+import signal
 import sqlite3
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fleet.client import admin
+from fleet.images import Picture
 from fleet.protocol import packets
 from fleet.settings import Address
+from tests.client.test_blocking import closed_port
 from tests.conftest import listening
 from tests.peer import Peer, worker
 from tests.processes import FLEET, LIMIT_S, ROOT, Program, until
@@ -30,7 +35,8 @@ Example = Callable[..., Program]
 
 @pytest.fixture
 def example(spawn: Callable[..., Program]) -> Example:
-    return lambda name, *words: spawn(sys.executable, str(EXAMPLES / name), *map(str, words))
+    strict = "-X", "dev", "-W", "error::ResourceWarning"
+    return lambda name, *words: spawn(sys.executable, *strict, str(EXAMPLES / name), *map(str, words))
 
 
 def have_workers(server: Address, *functions: str) -> None:
@@ -83,7 +89,55 @@ def test_a_page_is_sent_while_its_parts_are_made(server: Address, example: Examp
         assert answer.read() == b"<p>Nothing here has waited for the ad.</p>\n"  # nobody makes one: it is left out
 
 
+def post(port: str, photo: bytes, filename: str = '; filename="photo.jpg"') -> tuple[int, str, bytes]:
+    """Send a form with one field, as a browser does; the answer's status, type and body."""
+    head = f'--limit\r\nContent-Disposition: form-data; name="photo"{filename}\r\n\r\n'.encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=limit"}
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=LIMIT_S)
+    try:
+        connection.request("POST", "/avatar", head + photo + b"\r\n--limit--\r\n", headers)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Content-Type"], answer.read()
+    finally:
+        connection.close()
+
+
+def complaints(program: Program) -> list[str]:
+    """What it said on stderr, but for asyncio's remarks on what took long, which a busy machine is to blame for."""
+    return [line for line in program.err.rest() if not line.startswith("Executing <")]
+
+
+def test_uploads_become_avatars_side_by_side(fleet_of_two: Address, example: Example, large_jpeg: bytes) -> None:
+    program = example("uploads/avatar.py", 0, fleet_of_two)
+    port = program.out.line().rpartition(":")[2]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: post(port, large_jpeg), range(16)))
+    for status, kind, body in answers:
+        assert (status, kind) == (200, "image/webp"), body
+        assert (Picture(body).width, Picture(body).height) == (64, 64)
+    assert post(port, b"no picture " * 20)[0] == 422
+    assert post(port, b"/etc/passwd", filename="") == (
+        422,
+        "text/plain; charset=utf-8",
+        b"send a picture as the field photo",
+    )
+    assert program.stop() in (0, -signal.SIGTERM)
+    assert complaints(program) == []
+
+
+def test_uploads_meet_a_fleet_that_is_not_there_and_the_page_does_not_wait(example: Example) -> None:
+    program = example("uploads/avatar.py", 0, closed_port())
+    status, _, body = post(program.out.line().rpartition(":")[2], b"anything")
+    assert (status, b"connection refused" in body) == (503, True)
+    assert program.stop() in (0, -signal.SIGTERM)
+    assert complaints(program) == []
+
+
+def shown_in(*names: str) -> set[str]:
+    texts = [(ROOT / "docs" / name).read_text() for name in names]
+    return {block for text in texts for block in re.findall(r"^```(?:python|sh)\n(.*?)^```$", text, re.M | re.S)}
+
+
 def test_the_documentation_shows_every_example_as_it_is() -> None:
-    text = (ROOT / "docs" / "talk.md").read_text()
-    shown = set(re.findall(r"^```(?:python|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    assert shown == {path.read_text() for folder in FOLDERS for path in (EXAMPLES / folder).iterdir()}
+    assert shown_in("talk.md") == {path.read_text() for folder in FOLDERS for path in (EXAMPLES / folder).iterdir()}
+    assert shown_in("howto.md") >= {path.read_text() for path in (EXAMPLES / "uploads").iterdir()}
