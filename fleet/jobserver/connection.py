@@ -82,16 +82,21 @@ class Connection:
         if wire.guesses >= self._limits.guesses:
             self._slow_down()
 
-    def filled(self, nbytes: int) -> None:
-        """As `data_received`, for bytes that were received where they belong."""
+    def partly_filled(self, nbytes: int) -> None:
+        """Bytes were received where they belong, and nothing can come of them yet."""
         self.received += nbytes
         self.last_read = now = time.monotonic_ns()
-        self.wire.filled(nbytes, now)
-        if self.wire.midway:  # nothing has come of it yet
-            self._acknowledge()
+        self._acknowledge()
+        self._server.watch(self, now)
+
+    def filled(self, nbytes: int, filled: int) -> None:
+        """As `data_received`, for the last `nbytes` of `filled` bytes that were received where they belong."""
+        self.received += nbytes
+        self.last_read = now = time.monotonic_ns()
+        self.wire.filled(filled, now)
+        self._server.soon()
+        if self.wire.midway:
             self._server.watch(self, now)
-        else:
-            self._server.soon()
 
     def _acknowledge(self) -> None:
         """Have the kernel say at once what has arrived.
@@ -242,18 +247,25 @@ class InPlace(asyncio.BufferedProtocol):
     def __init__(self, connection: Connection, scratch: memoryview) -> None:
         self._connection = connection
         self._scratch = scratch
-        self._in_room = False  # the last buffer handed out was the wire's own
+        self._room: memoryview | None = None  # what is left of the wire's own; None: the scratch was handed out
+        self._filled = 0  # bytes of it that the wire has not been told of: it only has a use for all of them
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        room = self._connection.wire.room()
-        self._in_room = room is not None
-        return self._scratch if room is None else room
+        if self._room is None:
+            self._room = self._connection.wire.room()
+        return self._scratch if self._room is None else self._room
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._in_room:
-            self._connection.filled(nbytes)
-        else:
+        room = self._room
+        if room is None:
             self._connection.data_received(self._scratch[:nbytes])
+        elif nbytes < len(room):
+            self._room = room[nbytes:]
+            self._filled += nbytes
+            self._connection.partly_filled(nbytes)
+        else:
+            filled, self._filled, self._room = self._filled + nbytes, 0, None
+            self._connection.filled(nbytes, filled)
 
     def pause_writing(self) -> None:
         self._connection.pause_writing()

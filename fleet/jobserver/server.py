@@ -37,7 +37,8 @@ from fleet.jobserver.wire import Hub
 from fleet.jobserver.workforce import NEVER
 from fleet.settings import Address, ServerSettings
 
-SCRATCH_BYTES: Final = 64 * 1024  # what one read takes at most where large packets are received in place
+# What a read takes at most where large packets are received in place: how one begins, which is copied from here.
+SCRATCH_BYTES: Final = 16 * 1024
 LOOK_S: Final = 1.0  # between two looks at those that are within a message
 MS: Final = 1_000_000  # ns; uvloop's timers have milliseconds, and one that is too early would come again and again
 IDLE_LOOK_S: Final = 60.0  # between two looks for connections that nobody would miss, or a quarter of their time

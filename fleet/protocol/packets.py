@@ -187,12 +187,15 @@ def split_body(kind: int, body: Data) -> tuple[Data, ...]:
     return args
 
 
-ARGS_WINDOW_BYTES: Final = 64 * 1024  # the arguments before a large packet's data are looked for in its first 64 KiB
+# Where the arguments before a large packet's data are looked for: most are short, and 64 KiB are a copy by themselves.
+ARGS_WINDOWS_BYTES: Final = (1024, 64 * 1024)
 
 
 def _split_large(body: memoryview, arity: int) -> tuple[Data, ...]:
     """As `split_body`, without copying the data behind the arguments."""
-    parts = bytes(body[:ARGS_WINDOW_BYTES]).split(b"\0", arity - 1)
-    if len(parts) != arity:
-        return tuple(parts)
-    return (*parts[:-1], body[sum(map(len, parts[:-1])) + arity - 1 :])
+    parts: list[bytes] = []
+    for window in ARGS_WINDOWS_BYTES:
+        parts = bytes(body[:window]).split(b"\0", arity - 1)
+        if len(parts) == arity:
+            return (*parts[:-1], body[sum(map(len, parts[:-1])) + arity - 1 :])
+    return tuple(parts)
