@@ -41,6 +41,10 @@ class Broker(Workforce):
         "_deadlines",
         "_job_retries",
         "_later",
+        "_most_function_bytes",
+        "_most_jobs",
+        "_most_queued_bytes",
+        "_most_unique_bytes",
         "_new_handle",
         "_schedules",
         "_unplanned",
@@ -57,12 +61,17 @@ class Broker(Workforce):
         job_retries: int = -1,
         worker_wakeup: int = 1,
     ) -> None:
-        super().__init__(limits or ServerLimits(), worker_wakeup)
+        limits = limits or ServerLimits()
+        super().__init__(limits, worker_wakeup)
         self.jobs: dict[bytes, Job] = {}  # live jobs by handle
         self.queued_bytes = 0  # workloads of all live jobs
         self.dead_letter: Swept | None = None  # of the store, as it was lately; None: there is no store
         self._new_handle = new_handle
         self._job_retries = job_retries
+        self._most_jobs = limits.jobs
+        self._most_queued_bytes = limits.queued_bytes
+        self._most_unique_bytes = limits.unique_bytes
+        self._most_function_bytes = limits.function_bytes
         self._deadlines = Agenda()  # running jobs by when their worker's time is over; ns, monotonic
         self._later = Agenda()  # jobs by when they may begin; seconds since 1970
         self._schedules: dict[Job, Schedule] = {}  # of jobs that come again
@@ -190,9 +199,9 @@ class Broker(Workforce):
         self, name: bytes, unique: bytes, workload: Data, reducer: bytes, schedule: Schedule | None
     ) -> tuple[Function, bytes]:
         """The function, and what the job coalesces by there; raises as `submit`."""
-        if len(unique) > self.limits.unique_bytes:
+        if len(unique) > self._most_unique_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Unique value too large")
-        if len(reducer) > self.limits.function_bytes:
+        if len(reducer) > self._most_function_bytes:
             raise Refusal(b"ARGUMENT_TOO_LARGE", b"Reducer name too large")
         return self.functions.named(name), coalescing_key(unique, workload, scheduled=schedule is not None)
 
@@ -205,9 +214,9 @@ class Broker(Workforce):
     ) -> Job:
         size = len(workload)
         most = function.max_jobs[priority]
-        if len(self.jobs) >= self.limits.jobs or (most and function.jobs >= most):
+        if len(self.jobs) >= self._most_jobs or (most and function.jobs >= most):
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
-        if self.queued_bytes + size > self.limits.queued_bytes:
+        if self.queued_bytes + size > self._most_queued_bytes:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
         job = Job(self._new_handle(), function, unique, key, workload)
         job.priority = priority

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import Any
 
 from fleet.errors import ProtocolError
 from fleet.jobserver import text
@@ -19,8 +20,8 @@ from fleet.jobserver.memory import unfilled
 from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.wire import Hub, Wire
-from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, admin, encode, encode_head, packets
-from fleet.protocol.packets import REQ
+from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, admin, encode, packets
+from fleet.protocol.packets import HEADER, REQ
 
 JOIN_BYTES = 16 * 1024  # data longer than this is not joined with its header, but sent from where it lies
 TURN_BYTES = 64 * 1024  # of answers to text in one turn: a millisecond or two
@@ -32,7 +33,8 @@ _NUMBER = re.compile(rb"-?[0-9.]{1,20}")  # some workers count in fractions
 NO_JOB = encode(RES, packets.NO_JOB)
 NOOP = encode(RES, packets.NOOP)
 
-Handler = Callable[["Session", tuple[Data, ...], int], None]
+Args = tuple[Any, ...]  # a packet's: all are `bytes` but the last, which is `Data`
+Handler = Callable[["Session", Args, int], None]
 Assign = Callable[["Session", Job], None]
 
 
@@ -140,15 +142,20 @@ class Session(Wire):
     # -- what it sends ----------------------------------------------------------------------------------------
 
     def send(self, kind: int, *args: bytes) -> None:
-        self.outbox.append(encode(RES, kind, *args))
+        self.send_body(kind, b"\0".join(args))
+
+    def send_body(self, kind: int, body: bytes) -> None:
+        """A packet whose arguments are joined already, or which has only one."""
+        self.outbox.append(HEADER.pack(RES, kind, len(body)) + body)
         self.hub.dirty[self] = None
 
-    def send_data(self, kind: int, *args: bytes, data: Data) -> None:
-        """A packet whose last argument may be large."""
+    def send_data(self, kind: int, before: bytes, data: Data) -> None:
+        """A packet whose last argument may be large; `before` are the others, each with the NUL that ends it."""
+        head = HEADER.pack(RES, kind, len(before) + len(data)) + before
         if len(data) <= JOIN_BYTES:
-            self.outbox.append(encode(RES, kind, *args, data))
+            self.outbox.append(head + data)
         else:
-            self.outbox += encode_head(RES, kind, *args, data_bytes=len(data)), data
+            self.outbox += head, data
         self.hub.dirty[self] = None
 
     def send_ready(self, packet: bytes) -> None:
@@ -161,7 +168,7 @@ class Session(Wire):
         if job.pending:
             self.later(job.pending, self._settled)
         else:
-            self.send(packets.JOB_CREATED, job.handle)
+            self.send_body(packets.JOB_CREATED, job.handle)
 
     def _settled(self, handle: bytes | Refusal) -> None:
         if isinstance(handle, Refusal):
@@ -190,58 +197,51 @@ class Session(Wire):
         if kind == packets.WORK_EXCEPTION and not self.exceptions:
             kind = packets.WORK_FAIL
         if kind == packets.WORK_FAIL:
-            self.send(kind, job.handle)  # no NUL behind the handle: libgearman waits for ever otherwise
+            self.send_body(kind, job.handle)  # no NUL behind the handle: libgearman waits for ever otherwise
         else:
-            self.send_data(kind, job.handle, data=data)
+            self.send_data(kind, job.handle + b"\0", data)
 
 
 def _submit(priority: int, background: bool) -> Handler:
-    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+    def handler(session: Session, args: Args, now: int) -> None:
         function, unique, workload = args
-        job = session.broker.submit(
-            session, bytes(function), bytes(unique), workload, now, priority=priority, background=background
-        )
+        job = session.broker.submit(session, function, unique, workload, now, priority=priority, background=background)
         session.created(job)
 
     return handler
 
 
-def _submit_epoch(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _submit_epoch(session: Session, args: Args, now: int) -> None:
     function, unique, epoch, workload = args
-    digits = bytes(epoch).strip()
+    digits = epoch.strip()
     epoch_s = int(digits[:20]) if digits.isdigit() else 0  # what is no number has come already, as in gearmand
     if epoch_s > EPOCH_MOST:
         raise Refusal(b"INVALID_ARGUMENT", b"SUBMIT_JOB_EPOCH takes seconds since 1970, in 63 bits")
-    job = session.broker.submit(
-        session, bytes(function), bytes(unique), workload, now, background=True, epoch_s=epoch_s
-    )
+    job = session.broker.submit(session, function, unique, workload, now, background=True, epoch_s=epoch_s)
     session.created(job)
 
 
-def _submit_sched(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _submit_sched(session: Session, args: Args, now: int) -> None:
     function, unique, *fields, workload = args
-    schedule = Schedule([bytes(field).decode("latin-1") for field in fields])
-    job = session.broker.submit(
-        session, bytes(function), bytes(unique), workload, now, background=True, schedule=schedule
-    )
+    schedule = Schedule([field.decode("latin-1") for field in fields])
+    job = session.broker.submit(session, function, unique, workload, now, background=True, schedule=schedule)
     session.created(job)
 
 
 def _submit_reduce(background: bool) -> Handler:
-    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+    def handler(session: Session, args: Args, now: int) -> None:
         function, unique, reducer, _, workload = args
-        names = bytes(function), bytes(unique)
-        job = session.broker.submit(session, *names, workload, now, background=background, reducer=bytes(reducer))
+        job = session.broker.submit(session, function, unique, workload, now, background=background, reducer=reducer)
         session.created(job)
 
     return handler
 
 
-def _can_do(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _can_do(session: Session, args: Args, now: int) -> None:
     session.broker.can_do(session, bytes(args[0]), now)
 
 
-def _can_do_timeout(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _can_do_timeout(session: Session, args: Args, now: int) -> None:
     timeout_ms = bytes(args[1]).strip()
     if not (timeout_ms.lstrip(b"-").isdigit() and len(timeout_ms) <= 20):
         raise Refusal(b"INVALID_ARGUMENT", b"CAN_DO_TIMEOUT takes whole milliseconds")
@@ -250,20 +250,20 @@ def _can_do_timeout(session: Session, args: tuple[Data, ...], now: int) -> None:
     session.broker.can_do(session, bytes(args[0]), now, max(ms, 1000) * 1_000_000 if ms > 0 else 0)
 
 
-def _cant_do(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _cant_do(session: Session, args: Args, now: int) -> None:
     session.broker.cant_do(session, bytes(args[0]), now)
 
 
-def _reset_abilities(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _reset_abilities(session: Session, args: Args, now: int) -> None:
     session.broker.reset_abilities(session, now)
 
 
-def _pre_sleep(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _pre_sleep(session: Session, args: Args, now: int) -> None:
     session.broker.sleep(session, now)
 
 
 def _grab(assign: Assign) -> Handler:
-    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
+    def handler(session: Session, args: Args, now: int) -> None:
         if job := session.broker.grab(session, now):
             assign(session, job)
         elif session.broker.linger(session, now):
@@ -275,38 +275,39 @@ def _grab(assign: Assign) -> Handler:
 
 
 def _assign(session: Session, job: Job) -> None:
-    session.send_data(packets.JOB_ASSIGN, job.handle, job.function.name, data=job.workload)
+    session.send_data(packets.JOB_ASSIGN, b"\0".join((job.handle, job.function.name, b"")), job.workload)
 
 
 def _assign_uniq(session: Session, job: Job) -> None:
-    session.send_data(packets.JOB_ASSIGN_UNIQ, job.handle, job.function.name, job.unique, data=job.workload)
+    names = b"\0".join((job.handle, job.function.name, job.unique, b""))
+    session.send_data(packets.JOB_ASSIGN_UNIQ, names, job.workload)
 
 
 def _assign_all(session: Session, job: Job) -> None:
     """A job without a reducer goes out as JOB_ASSIGN_UNIQ: libgearman expects no other."""
     if job.reducer:
-        names = job.handle, job.function.name, job.unique, job.reducer
-        session.send_data(packets.JOB_ASSIGN_ALL, *names, data=job.workload)
+        names = b"\0".join((job.handle, job.function.name, job.unique, job.reducer, b""))
+        session.send_data(packets.JOB_ASSIGN_ALL, names, job.workload)
     else:
         _assign_uniq(session, job)
 
 
 def _work(kind: int, not_found: bytes) -> Handler:
-    def handler(session: Session, args: tuple[Data, ...], now: int) -> None:
-        data = args[1] if len(args) > 1 else b""
-        if not session.broker.work(session, kind, bytes(args[0]), data, now):
-            _resume(session, kind, bytes(args[0]), data, now, not_found)
+    def handler(session: Session, args: Args, now: int) -> None:
+        handle, data = args
+        if not session.broker.work(session, kind, handle, data, now):
+            _resume(session, kind, handle, data, now, not_found)
 
     return handler
 
 
-def _work_fail(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _work_fail(session: Session, args: Args, now: int) -> None:
     handle = bytes(args[0]).rstrip(b"\0")  # some workers end it with a NUL as they do in every other WORK packet
     if not session.broker.work(session, packets.WORK_FAIL, handle, b"", now):
         _resume(session, packets.WORK_FAIL, handle, b"", now, b"Job given in work result not found")
 
 
-def _work_status(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _work_status(session: Session, args: Args, now: int) -> None:
     handle, numerator, denominator = map(bytes, args)
     if not (_NUMBER.fullmatch(numerator) and _NUMBER.fullmatch(denominator)):
         raise Refusal(b"INVALID_ARGUMENT", b"WORK_STATUS takes numbers of at most 20 digits")
@@ -336,7 +337,7 @@ def _status(job: Job | None) -> tuple[bytes, bytes, bytes, bytes]:
     return b"1", b"1" if job.worker else b"0", b"%d" % numerator, b"%d" % denominator
 
 
-def _get_status(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _get_status(session: Session, args: Args, now: int) -> None:
     handle = bytes(args[0])
 
     def answer(job: Job | None) -> None:
@@ -346,7 +347,7 @@ def _get_status(session: Session, args: tuple[Data, ...], now: int) -> None:
     session.whenever(session.broker.find(handle), answer)
 
 
-def _get_status_unique(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _get_status_unique(session: Session, args: Args, now: int) -> None:
     unique = bytes(args[0])
 
     def answer(job: Job | None) -> None:
@@ -356,15 +357,15 @@ def _get_status_unique(session: Session, args: tuple[Data, ...], now: int) -> No
     session.whenever(session.broker.find_unique(unique), answer)
 
 
-def _echo(session: Session, args: tuple[Data, ...], now: int) -> None:
-    session.send_data(packets.ECHO_RES, data=args[0])
+def _echo(session: Session, args: Args, now: int) -> None:
+    session.send_data(packets.ECHO_RES, b"", args[0])
 
 
-def _set_client_id(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _set_client_id(session: Session, args: Args, now: int) -> None:
     session.client_id = bytes(args[0][: session.broker.limits.client_id_bytes])
 
 
-def _option(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _option(session: Session, args: Args, now: int) -> None:
     option = bytes(args[0])
     if option.lower() == packets.EXCEPTIONS:
         session.exceptions = True
@@ -375,20 +376,20 @@ def _option(session: Session, args: tuple[Data, ...], now: int) -> None:
     session.send(packets.OPTION_RES, option)
 
 
-def _ignore(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _ignore(session: Session, args: Args, now: int) -> None:
     """ALL_YOURS asks for nothing."""
 
 
-def _not_supported(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _not_supported(session: Session, args: Args, now: int) -> None:
     raise Refusal(b"INVALID_COMMAND", b"Command not expected")
 
 
-def _only_a_server_says(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _only_a_server_says(session: Session, args: Args, now: int) -> None:
     session.send(packets.ERROR, b"INVALID_COMMAND", b"Command not expected")
     raise _Over
 
 
-def _text(session: Session, args: tuple[Data, ...], now: int) -> None:
+def _text(session: Session, args: Args, now: int) -> None:
     line = bytes(args[0])
 
     def answer(lines: bytes) -> None:

@@ -27,6 +27,7 @@ class Workforce:
     __slots__ = (
         "_linger_ns",
         "_lingering",
+        "_most_held",
         "_ready",
         "_turn",
         "_wake_ns",
@@ -46,6 +47,7 @@ class Workforce:
         self.due = NEVER  # before then, in ns, `Broker.tick` has nothing to do
         self.calling: dict[Function, None] = {}  # functions on which `wake` has to look
         self._worker_wakeup = worker_wakeup
+        self._most_held = limits.jobs_per_worker
         self._wake_ns = round(limits.wake_s * 1e9)
         self._linger_ns = round(limits.linger_s * 1e9)
         self._ready: tuple[dict[Function, None], ...] = ({}, {}, {})  # functions with queued jobs, by priority
@@ -113,7 +115,7 @@ class Workforce:
         self._list(peer)
 
     def _may_hold_more(self, peer: Peer) -> bool:
-        return len(peer.holding) < self.limits.jobs_per_worker
+        return len(peer.holding) < self._most_held
 
     def _list(self, peer: Peer) -> None:
         """Have it stand among the sleepers of all its functions."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from fleet.errors import ProtocolError
-from fleet.protocol.packets import ARITY, HEADER, HEADER_BYTES, SHAPES, TEXT, Data, Packet, split_body
+from fleet.protocol.packets import ARITY, HEADER, HEADER_BYTES, REQ, RES, SHAPES, TEXT, Data, Packet, split_body
 
 LARGE_BYTES: Final = 32 * 1024  # a body with more than this still to come is received in place
 FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four times that when it is full, and so on
@@ -20,6 +20,11 @@ FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four ti
 new_packet: Final = tuple.__new__
 
 unpack_header: Final = HEADER.unpack_from
+
+# Small packets repeat their headers: to look up one that was found to be good takes less than to take it apart.
+KNOWN_BYTES: Final = 4096  # of a body at most
+KNOWN_HEADS: Final = 4096  # of each magic at most
+known_heads: Final[dict[bytes, dict[bytes, tuple[int, int]]]] = {REQ: {}, RES: {}}  # to type and size of the body
 
 # A type without arguments is always the same packet; a body on it is read and ignored, as gearmand does.
 BARE: Final[dict[int, Packet]] = {kind: Packet(kind, ()) for kind, arity in ARITY.items() if not arity}
@@ -38,11 +43,12 @@ class Decoder:
     `ProtocolError` where the stream breaks, after the good packets before it; then the decoder is spent.
     """
 
-    __slots__ = ("_allocate", "_body", "_body_bytes", "_held", "_line_bytes", "_magic")
+    __slots__ = ("_allocate", "_body", "_body_bytes", "_held", "_known", "_line_bytes", "_magic")
 
     def __init__(self, magic: bytes, *, body_bytes: int, line_bytes: int = 0, allocate: Allocate | None = None) -> None:
         self._magic = magic
         self._body_bytes = body_bytes
+        self._known = known_heads[magic] if body_bytes >= KNOWN_BYTES else {}
         self._line_bytes = line_bytes
         self._allocate = allocate
         self._held = b""  # an incomplete packet or line, from its first byte
@@ -81,6 +87,7 @@ class Decoder:
         if self._held:
             held, self._held = self._held + held, b""
         at, end = 0, len(held)
+        known = self._known
         while at < end:
             if held[at]:
                 line_end = self._line_end(held, at)
@@ -91,10 +98,9 @@ class Decoder:
                 continue
             if end - at < HEADER_BYTES:
                 break
-            magic, kind, size = unpack_header(held, at)
-            if magic != self._magic or kind not in SHAPES or size > self._body_bytes:
-                raise self._refusal(magic, kind, size)
             start = at + HEADER_BYTES
+            head = held[at:start]
+            kind, size = known[head] if head in known else self._taken_apart(head)
             if end - start < size:
                 at += self._begin_large(kind, size, memoryview(held)[start:])
                 break
@@ -109,6 +115,15 @@ class Decoder:
             return 0
         self._body = _LargeBody(kind, size, self._allocate)
         return HEADER_BYTES + self._body.take(begun)
+
+    def _taken_apart(self, head: bytes) -> tuple[int, int]:
+        """The type and the size of the body that a header says."""
+        magic, kind, size = unpack_header(head)
+        if magic != self._magic or kind not in SHAPES or size > self._body_bytes:
+            raise self._refusal(magic, kind, size)
+        if size <= KNOWN_BYTES <= self._body_bytes and len(self._known) < KNOWN_HEADS:
+            self._known[head] = kind, size
+        return kind, size
 
     def _refusal(self, magic: bytes, kind: int, size: int) -> ProtocolError:
         """What is wrong with a header."""
