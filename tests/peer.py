@@ -6,10 +6,19 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import starmap
+from typing import NamedTuple
 
-from fleet.protocol import REQ, RES, Decoder, Packet, encode, packets
+from fleet.protocol import REQ, RES, Data, Decoder, encode, packets
 from fleet.settings import Address
 from tests.processes import LIMIT_S
+
+
+class Packet(NamedTuple):
+    """What a decoder gives, with names."""
+
+    kind: int
+    args: tuple[Data, ...]
 
 
 class Peer:
@@ -34,7 +43,7 @@ class Peer:
         while not self._found:
             data = self.sock.recv(1 << 20)
             assert data, "the server closed the connection"
-            self._found += self._decoder.feed(data)
+            self._found += starmap(Packet, self._decoder.feed(data))
         return self._found.pop(0)
 
     def ask(self, kind: int, *args: bytes) -> Packet:

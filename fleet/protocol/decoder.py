@@ -16,9 +16,6 @@ from fleet.protocol.packets import ARITY, HEADER, HEADER_BYTES, REQ, RES, SHAPES
 LARGE_BYTES: Final = 32 * 1024  # a body with more than this still to come is received in place
 FIRST_ROOM_BYTES: Final = 1024 * 1024  # taken at once for a large body; four times that when it is full, and so on
 
-# Half of the time of `Packet(...)`, whose __new__ is written in Python.
-new_packet: Final = tuple.__new__
-
 unpack_header: Final = HEADER.unpack_from
 
 # Small packets repeat their headers: to look up one that was found to be good takes less than to take it apart.
@@ -27,7 +24,7 @@ KNOWN_HEADS: Final = 4096  # of each magic at most
 known_heads: Final[dict[bytes, dict[bytes, tuple[int, int]]]] = {REQ: {}, RES: {}}  # to type and size of the body
 
 # A type without arguments is always the same packet; a body on it is read and ignored, as gearmand does.
-BARE: Final[dict[int, Packet]] = {kind: Packet(kind, ()) for kind, arity in ARITY.items() if not arity}
+BARE: Final[dict[int, Packet]] = {kind: (kind, ()) for kind, arity in ARITY.items() if not arity}
 
 Allocate = Callable[[int], bytearray | memoryview]
 
@@ -75,7 +72,7 @@ class Decoder:
         body.filled += count
         if body.filled == body.size:
             self._body = None
-            yield Packet(body.kind, split_body(body.kind, body.view()))
+            yield body.kind, split_body(body.kind, body.view())
 
     def feed(self, data: Data) -> Iterator[Packet]:
         """The packets and lines that `data` completes. `data` may be reused once the iterator is done."""
@@ -93,7 +90,7 @@ class Decoder:
                 line_end = self._line_end(held, at)
                 if line_end < 0:
                     break
-                yield Packet(TEXT, (held[at:line_end].removesuffix(b"\r"),))
+                yield TEXT, (held[at:line_end].removesuffix(b"\r"),)
                 at = line_end + 1
                 continue
             if end - at < HEADER_BYTES:
@@ -105,7 +102,7 @@ class Decoder:
                 at += self._begin_large(kind, size, memoryview(held)[start:])
                 break
             at = start + size
-            yield BARE[kind] if kind in BARE else new_packet(Packet, (kind, split_body(kind, held[start:at])))
+            yield BARE[kind] if kind in BARE else (kind, split_body(kind, held[start:at]))
         if at < end:
             self._held = held[at:]
 

@@ -134,18 +134,10 @@ HEADER_BYTES: Final = HEADER.size
 Data = bytes | bytearray | memoryview
 
 
-class Packet(NamedTuple):
-    """One packet: its type, and as many arguments as the table says; a TEXT packet has its line as the only one.
-
-    The last argument is `bytes`, or a `memoryview` of the buffer it was received in when it is large.
-    """
-
-    kind: int
-    args: tuple[Data, ...]
-
-    @property
-    def name(self) -> str:
-        return NAMES.get(self.kind, "TEXT")
+# A packet that has arrived: its type, and as many arguments as the table says; a TEXT packet has its line as the only
+# one. All but the last are `bytes`; that is a `memoryview` of the buffer it was received in if it is large. It is a
+# plain tuple because there are millions of them: one with names takes three times as long to make.
+Packet = tuple[int, tuple[Data, ...]]
 
 
 def encode(magic: bytes, kind: int, *args: Data) -> bytes:

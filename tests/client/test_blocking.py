@@ -81,7 +81,7 @@ def test_a_job_that_failed_before_submit_returned_fails_its_result() -> None:
     def answer() -> None:
         with listener.accept()[0] as sock:
             decoder = Decoder(REQ, body_bytes=1 << 20)
-            while packets.SUBMIT_JOB not in [packet.kind for packet in decoder.feed(sock.recv(4096))]:
+            while packets.SUBMIT_JOB not in [kind for kind, _ in decoder.feed(sock.recv(4096))]:
                 pass
             sock.sendall(encode(RES, packets.JOB_CREATED, b"H:1") + encode(RES, packets.WORK_FAIL, b"H:1"))
             sock.recv(1)

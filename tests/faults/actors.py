@@ -6,11 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fleet.protocol import Packet
 from fleet.protocol import packets as p
 from fleet.settings import Address
 from tests.faults.history import History, Run, Submit, now_ns
-from tests.peer import Peer
+from tests.peer import Packet, Peer
 from tests.processes import LIMIT_S
 
 AGAIN_S = 0.02  # between two tries to reach a server that is gone

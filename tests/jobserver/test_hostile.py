@@ -17,7 +17,7 @@ from fleet.protocol import REQ, RES, encode
 from fleet.protocol import packets as p
 from fleet.version import __version__
 from tests.jobserver.running import serving
-from tests.peer import Peer
+from tests.peer import Packet, Peer
 from tests.processes import until
 
 pytestmark = pytest.mark.system
@@ -185,7 +185,7 @@ def test_w33_a_client_that_never_reads_slows_its_worker_and_is_cut() -> None:
     assert not server.broker.jobs
 
 
-def until_assigned(worker: Peer) -> p.Packet:
+def until_assigned(worker: Peer) -> Packet:
     """Grab until there is a job: the submit comes from another connection."""
     while (answer := worker.ask(p.GRAB_JOB)).kind == p.NO_JOB:
         worker.send(p.PRE_SLEEP)
@@ -284,7 +284,7 @@ def test_w38_a_client_that_resets_the_connection_drops_its_job_only_when_nobody_
         nobody_but(server, 2)
         for handle in handles:
             worker.send(p.WORK_COMPLETE, handle, b"r")
-        assert other.read() == p.Packet(p.WORK_COMPLETE, (handles[1], b"r"))
+        assert other.read() == (p.WORK_COMPLETE, (handles[1], b"r"))
         assert worker.ask(p.ECHO_REQ, b"no error").args == (b"no error",)
         assert not server.broker.jobs
 

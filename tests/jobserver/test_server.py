@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fleet.protocol import REQ, Packet, encode, packets
+from fleet.protocol import REQ, encode, packets
 from fleet.settings import Address, ServerSettings
 from tests.conftest import listening
 from tests.jobserver.running import serving_with
@@ -29,7 +29,7 @@ def test_a_large_payload_there_and_back(server: Address) -> None:
         assert job.kind == packets.JOB_ASSIGN_UNIQ
         assert job.args[3] == payload
         worker.send(packets.WORK_COMPLETE, bytes(handle), payload[::-1])
-        assert client.read() == Packet(packets.WORK_COMPLETE, (handle, payload[::-1]))
+        assert client.read() == (packets.WORK_COMPLETE, (handle, payload[::-1]))
 
 
 def test_a_client_with_a_small_send_buffer_is_not_held_up(server: Address) -> None:
@@ -134,7 +134,7 @@ def test_sigusr1_lets_the_jobs_end_and_takes_no_new_connection(spawn: Callable[.
         until(lambda: refused(address), "new connections are refused")
         handle = bytes(peer.ask(packets.GRAB_JOB).args[0])
         peer.send(packets.WORK_COMPLETE, handle, b"r")
-        assert peer.read() == Packet(packets.WORK_COMPLETE, (handle, b"r"))
+        assert peer.read() == (packets.WORK_COMPLETE, (handle, b"r"))
         assert peer.rest() == b""
     assert program.ended() == 0
 

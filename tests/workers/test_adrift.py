@@ -5,17 +5,19 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from itertools import starmap
 from pathlib import Path
 
 import pytest
 
 from fleet import Client
 from fleet.client import admin
-from fleet.protocol import REQ, RES, Decoder, Packet, encode
+from fleet.protocol import REQ, RES, Decoder, encode
 from fleet.protocol import packets as p
 from fleet.settings import Address
 from tests.conftest import listening
 from tests.interop.servers import GEARMAND
+from tests.peer import Packet
 from tests.processes import FLEET, LIMIT_S, Program, alive, descendants, until
 
 pytestmark = pytest.mark.system
@@ -196,4 +198,4 @@ class Accepted:
     def _read(self) -> Iterator[Packet]:
         decoder = Decoder(REQ, body_bytes=1 << 20)
         while data := self._sock.recv(65536):
-            yield from decoder.feed(data)
+            yield from starmap(Packet, decoder.feed(data))

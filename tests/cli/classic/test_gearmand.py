@@ -215,7 +215,7 @@ def test_options_reach_the_server(spawn: Callable[..., Program]) -> None:
         assert bytes(handle).startswith(b"H:lap:1-")
         worker.ask(p.GRAB_JOB)
         worker.send(p.WORK_EXCEPTION, bytes(handle), b"why")
-        assert client.read() == p.Packet(p.WORK_EXCEPTION, (handle, b"why"))
+        assert client.read() == (p.WORK_EXCEPTION, (handle, b"why"))
         client.ask(p.SUBMIT_JOB, b"f", b"", b"w")
         worker.ask(p.GRAB_JOB)
         worker.sock.close()
