@@ -1,4 +1,4 @@
-"""What to tell mypyc of a class, for `make compiled`. Without mypyc's own small library it means nothing."""
+"""What to tell mypyc of a class or number, for `make compiled`. Without mypyc's own small library it means nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 try:
-    from mypy_extensions import mypyc_attr
+    from mypy_extensions import i32, mypyc_attr
 except ImportError:
+    i32 = int  # type: ignore[misc]
 
     def mypyc_attr(*attrs: str, **kwattrs: object) -> Callable[[Any], Any]:  # type: ignore[misc]
         return lambda cls: cls
 
 
-__all__ = ["mypyc_attr"]
+__all__ = ["i32", "mypyc_attr"]
