@@ -14,16 +14,7 @@ from fleet.jobserver.stores import StoreInUse, StoreUnusable
 from fleet.jobserver.stores.choice import opener
 from fleet.jobserver.stores.schema import MIGRATIONS
 from fleet.jobserver.stores.sqlite import SqliteStore
-from tests.jobserver.stores.test_stores import ask, entry, put
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A store with two jobs, that nobody has open."""
-    store = SqliteStore(tmp_path / "jobs")
-    put(store, entry(1), entry(2))
-    store.close()
-    return tmp_path / "jobs"
+from tests.jobserver.stores.test_stores import ask, entry
 
 
 def test_f11_one_store_has_one_owner_at_a_time(path: Path) -> None:

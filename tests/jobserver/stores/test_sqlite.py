@@ -6,21 +6,10 @@ import sqlite3
 import stat
 from pathlib import Path
 
-import pytest
-
 from fleet.jobserver import stores
 from fleet.jobserver.stores import End, Spoiled, Stored
 from fleet.jobserver.stores.sqlite import SqliteStore
 from tests.jobserver.stores.test_stores import ask, entry, finish, put
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A store with two jobs, that nobody has open."""
-    store = SqliteStore(tmp_path / "jobs")
-    put(store, entry(1), entry(2))
-    store.close()
-    return tmp_path / "jobs"
 
 
 def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(path: Path) -> None:
