@@ -256,6 +256,7 @@ def test_the_server_that_comes_back_is_asked_again(spawn: Spawn, tmp_path: Path)
         found: list[bytes | FleetError] = []
         waiting = threading.Thread(target=lambda: found.append(job.result(LIMIT_S)))
         waiting.start()
+        until(lambda: job.server is not None, "the server has the question")
         first.send(signal.SIGKILL)
         first.ended()
         spawn(*FLEET, "server", "--port", str(address.port), "--store", store).out.until("listening")
