@@ -133,8 +133,9 @@ class AsyncClient(Shell[AsyncTask, AsyncPictureTask, AsyncThumbnails, AsyncKeptJ
         self._dispatch.due(time.monotonic())
         for link in self._links:
             self._guarded(link, link.push)
+        somebody_waits = any(not waiter.done() for waiter in self._waiters)
         for link in self._links:
-            link.watch()
+            link.watch(reading=somebody_waits)
         self._set_alarm()
         for waiter, done in list(self._waiters.items()):
             if not waiter.done() and done():
@@ -154,6 +155,7 @@ class AsyncClient(Shell[AsyncTask, AsyncPictureTask, AsyncThumbnails, AsyncKeptJ
             return True
         waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiters[waiter] = done
+        self._soon()
         alarm = self._loop.call_later(max(0.0, deadline - time.monotonic()), _give_up, waiter)
         try:
             return await waiter
@@ -241,9 +243,9 @@ class WatchedLink(Link):
         if self.sock and not self.connecting and not self._watched & select.POLLOUT:
             super().ready(select.POLLOUT)
 
-    def watch(self) -> None:
-        """Have the loop tell of what the link waits for now."""
-        wanted = self.interest() if self.sock else 0
+    def watch(self, *, reading: bool) -> None:
+        """Have the loop tell of what the link waits for now; what nobody waits for stays in the kernel."""
+        wanted = self.interest() & (-1 if reading else ~select.POLLIN)
         if self.sock is None or wanted == self._watched:
             return
         self._descriptor = self.sock.fileno()

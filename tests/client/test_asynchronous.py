@@ -167,6 +167,25 @@ def test_the_errors_are_those_of_the_blocking_client(server: Address) -> None:
 
 
 @pytest.mark.system
+def test_who_reads_slowly_holds_up_the_worker_and_keeps_little(server: Address) -> None:
+    def flood(peer: Peer, handle: bytes, workload: bytes) -> None:
+        for _ in range(60):
+            peer.send(packets.WORK_DATA, handle, bytes(MIB))
+        peer.send(packets.WORK_COMPLETE, handle)
+
+    async def body() -> None:
+        async with AsyncClient(server, timeout=LIMIT_S, unread_bytes=16 * MIB) as fleet:
+            task, read, most = await fleet.submit("flood"), 0, 0
+            async for part in task:
+                await asyncio.sleep(0.005)
+                read, most = read + len(part), max(most, task.unread)
+            assert (read, most < 12 * MIB) == (60 * MIB, True)
+
+    with worker(server, flood=flood):
+        awaited(body())
+
+
+@pytest.mark.system
 def test_status_is_asked_while_others_wait(server: Address) -> None:
     go = threading.Event()
 
