@@ -22,7 +22,7 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from fleet.errors import FleetError
+from fleet.errors import FleetError, UsageError
 
 INTERRUPTED = 130
 # Gearman's own programs, with command lines of their own; see fleet/cli/classic.
@@ -37,18 +37,31 @@ def main() -> NoReturn:
     """Run the command line of this process, and exit."""
     # Importing makes many objects and no garbage: looking for some in between takes 6 ms of every command.
     gc.set_threshold(50_000, 20, 100)
-    code = _run()
+    _open_closed_streams()
+    classic = sys.argv[1] if sys.argv[1:2] and sys.argv[1] in CLASSIC else ""
+    code = _run(classic)
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
     except BrokenPipeError:
         pass  # whoever read our output has seen enough
+    except OSError as error:
+        code = code or _no_use_of_streams(classic, error)
     # Without the interpreter's tidying up, which takes 15 ms and frees nothing that the system does not.
     os._exit(code)
 
 
-def _run() -> int:
-    classic = sys.argv[1] if sys.argv[1:2] and sys.argv[1] in CLASSIC else ""
+def _open_closed_streams() -> None:
+    """A standard stream that whoever started us has closed is the null device: else a socket would take its number."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, fd)
+            if null != fd:
+                os.close(null)
+            setattr(sys, name, os.fdopen(fd, mode))
+
+
+def _run(classic: str) -> int:
     try:
         if classic:
             return _run_classic(classic)
@@ -62,11 +75,21 @@ def _run() -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        return _no_use_of_streams(classic, error)
     except SystemExit as exit:
         if isinstance(exit.code, str):
             say(f"{classic or 'fleet'}: {exit.code}")
             return 1
         return exit.code or 0
+
+
+def _no_use_of_streams(classic: str, error: OSError) -> int:
+    """Every other error of the system is told where it comes up, and is none by then; returns the exit code."""
+    if error.filename is not None:
+        raise error
+    say(f"{classic or 'fleet'}: cannot read stdin or write stdout: {(error.strerror or str(error)).lower()}")
+    return 1 if classic else UsageError.exit_code
 
 
 def _run_classic(name: str) -> int:
@@ -83,8 +106,11 @@ def shown(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """A message to the person, in one line."""
-    print(shown(text), file=sys.stderr, flush=True)  # noqa: T201
+    """A message to the person, in one line. Where it cannot be written there is nobody to tell that to."""
+    try:
+        print(shown(text), file=sys.stderr, flush=True)  # noqa: T201
+    except OSError:
+        pass
 
 
 def put_json(value: Any) -> None:

@@ -26,10 +26,10 @@ KINDS: Final = (
 
 def read(source: str) -> bytes:
     """All that is in a file; ``-`` is stdin. Raises UsageError, and BadImage where there is no end of it."""
-    if source == STDIO:
-        return _all_of(sys.stdin.buffer)
-    name = source or "''"
+    name = "stdin" if source == STDIO else source or "''"
     try:
+        if source == STDIO:
+            return _all_of(sys.stdin.buffer)
         mode = os.stat(source).st_mode
         for is_one, what in KINDS:
             if is_one(mode):

@@ -18,6 +18,13 @@ def _or_of_the_settings(given: str | None) -> str | None:
     return config.load().servers
 
 
+def _number(given: float | None) -> float | None:
+    """What is no number is neither too small nor too large."""
+    if given is not None and given != given:
+        raise typer.BadParameter("nan is no number of seconds")
+    return given
+
+
 Servers = Annotated[
     str | None,
     typer.Option(
@@ -31,7 +38,8 @@ Servers = Annotated[
     ),
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", "-t", min=0.001, metavar="SECONDS", help="How long to wait at most.")
+    float,
+    typer.Option("--timeout", "-t", min=0.001, callback=_number, metavar="SECONDS", help="How long to wait at most."),
 ]
 Listen = Annotated[str, typer.Option("--listen", metavar="ADDRESS", help="The address to listen on.")]
 Port = Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port to listen on; 0: any free one.")]
@@ -41,7 +49,14 @@ Workers = Annotated[
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option("--deadline", min=0.1, metavar="SECONDS", help="A job that runs longer is killed.", show_default="20"),
+    typer.Option(
+        "--deadline",
+        min=0.1,
+        callback=_number,
+        metavar="SECONDS",
+        help="A job that runs longer is killed.",
+        show_default="20",
+    ),
 ]
 Protocols = Annotated[
     list[str] | None,

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet.cli.pictures import Destination, Maker, Results
 from fleet.cli.spec_options import chosen as read
-from fleet.errors import UsageError
+from fleet.errors import FleetError, UsageError
 from fleet.images import Spec, envelope
 
 if TYPE_CHECKING:
+    from fleet.client import Client
     from fleet.client.images import PictureTask
     from fleet.config import Config
     from fleet.images import Limits
 
 LOCAL_MARK: Final = "local"  # the name of a watermark that was given as a file
+PRESET: Final = "thumb."  # what a preset's function begins with
+ASK_S: Final = 3.0  # for a job server to tell its functions
 BESIDE_A_PRESET: Final = frozenset({"accept"})
 
 
@@ -76,9 +79,29 @@ def maker(wanted: Wanted, servers: str | None, timeout: float) -> Iterator[Maker
 
     with Client(servers, timeout=timeout) as client:
         if wanted.preset:
+            _check_preset(client, wanted.preset)
             yield lambda data: _only(client.resize(data, preset=wanted.preset, **wanted.accept))
         else:
             yield lambda data: _only(client.resize(data, **wanted.spec.to_mapping()))
+
+
+def _check_preset(client: Client, preset: str) -> None:
+    """A job for a preset that does not exist would wait for its worker, in vain and to the deadline.
+
+    Raises:
+        UsageError: workers make pictures there, and none knows it.
+    """
+    from fleet.client import admin
+
+    names: set[str] = set()
+    for server in client.servers:
+        try:
+            names.update(row.name for row in admin.status(server, ASK_S) if row.workers)
+        except FleetError:
+            return  # the job itself will tell
+    presets = sorted(name.removeprefix(PRESET) for name in names if name.startswith(PRESET))
+    if "resize" in names and preset not in presets:
+        raise UsageError(f"there is no preset {preset!r} there; there are: {', '.join(presets) or 'none'}")
 
 
 def _only(task: PictureTask) -> Callable[[], Results]:

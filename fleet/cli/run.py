@@ -62,6 +62,7 @@ def run(
 
     Example: fleet run -f reverse "Hello World!"
     """
+    from fleet.cli.files import STDIO, read
     from fleet.client import Client
     from fleet.errors import UsageError
     from fleet.settings import span_s
@@ -75,7 +76,7 @@ def run(
     }
     if not background and any(value is not None for value in when.values()):
         raise UsageError("--at, --delay, --ttl, --attempts and --schedule are for background jobs; add -b")
-    data = sys.stdin.buffer.read() if workload == "-" else workload.encode("utf-8", "surrogateescape")
+    data = read(STDIO) if workload == STDIO else workload.encode("utf-8", "surrogateescape")
     with Client(servers, timeout=timeout) as client:
         task = client.submit(function, data, unique=unique, priority=priority, background=background, **when)
         if background:

@@ -43,7 +43,9 @@ def open_sockets(address: Address, backlog: int) -> list[socket.socket]:
     except OSError as error:
         for sock in sockets:
             sock.close()
-        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+        # The resolver's numbers are below 0, and its words are its own.
+        named = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        reason = (named or str(error)).lower()
         remedy = REMEDIES.get(error.errno or 0, "choose another address")
         raise CannotListen(f"cannot listen on {address}: {reason}; {remedy}") from error
     return sockets

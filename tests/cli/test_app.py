@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleet.version import __version__
-from tests.cli.command import complaint, fleet
+from tests.cli.command import Done, complaint, fleet
 from tests.processes import ROOT
 
 COMMANDS = ("up", "resize", "run", "result", "status", "config", "server", "worker")
@@ -94,3 +94,36 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m fleet --help | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, cwd=ROOT, check=False)
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("fleet --help >/dev/full", "fleet: cannot read stdin or write stdout: no space left on device"),
+        ("fleet identify samples/images/kitten.png >/dev/full", "no space left on device"),
+        ("fleet gearadmin --help >/dev/full", "gearadmin: cannot read stdin or write stdout: no space left on device"),
+    ],
+)
+def test_a_stream_that_is_of_no_use_is_told_in_one_line(command: str, text: str) -> None:
+    done = in_shell(command)
+    assert done.returncode == (1 if "gearadmin" in command else 2)
+    assert text in complaint(done)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_was_closed_is_the_null_device(closed: str) -> None:
+    done = in_shell(f"fleet identify samples/images/kitten.png {closed}")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+    done = in_shell(f"fleet identify nosuch {closed}")
+    assert (done.returncode, done.stdout) == (2, b"")  # no message among the results
+
+
+def test_nan_is_no_time_to_wait() -> None:
+    done = fleet("status", "--timeout", "nan")
+    assert (done.returncode, "nan is no number of seconds" in complaint(done)) == (2, True)
+
+
+def in_shell(command: str) -> Done:
+    words = command.replace("fleet ", f"{sys.executable} -m fleet ", 1)
+    return subprocess.run(["bash", "-c", words], capture_output=True, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)

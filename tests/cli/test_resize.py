@@ -247,3 +247,9 @@ def test_the_result_is_a_clean_picture(resize: Resize) -> None:
     with Image.open(io.BytesIO(done.stdout)) as image:
         assert "exif" not in image.info
         assert "icc_profile" not in image.info
+
+
+def test_a_preset_that_nobody_knows_is_told_at_once_and_not_at_the_deadline(fleet_of_two: Address) -> None:
+    done = fleet("resize", SAMPLES / "kitten.png", "-o", "-", "--preset", "nosuch", server=fleet_of_two)
+    assert done.returncode == 2
+    assert complaint(done) == "fleet: there is no preset 'nosuch' there; there are: none"

@@ -71,3 +71,8 @@ def test_there_are_never_more_connections_than_descriptors() -> None:
             assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_name_that_is_unknown_is_told_in_words() -> None:
+    with pytest.raises(CannotListen, match=r"^cannot listen on no\.such\.invalid:0: [a-z ]+; choose another address$"):
+        open_sockets(Address("no.such.invalid", 0), 1)
