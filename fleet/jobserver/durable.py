@@ -3,8 +3,8 @@
 Rule 1: a background submit is `pending` until the store has said that it keeps the job; only then is its handle told,
 and only then may a worker have it. Rule 2: whatever ends a kept job is told to the store before anything else is done
 about it. Rule 3: foreground jobs never touch the store, unless they share their unique with a job that it may have;
-where they pass in great numbers (`submit`, `_take`, `work`), the broker's own method is called by its class: `super()`
-over three classes takes longer than what is decided here.
+where they pass in great numbers (`_take`, `work`), the broker's own method is called by its class: `super()` over three
+classes takes longer than what is decided here.
 """
 
 from __future__ import annotations
@@ -54,10 +54,13 @@ class DurableBroker(AskedBroker):
     ) -> Job:
         if name in RESERVED:
             return self._answer(peer, name, unique, workload, background, now)
-        if not background and not unique:  # nothing that is kept can answer it
-            return Broker.submit(self, peer, name, unique, workload, now, priority=priority, reducer=reducer)
-        terms = self._terms(terms, epoch_s, schedule, now)
         function, key = self._place(name, unique, workload, reducer, schedule)
+        if not background and not key:  # nothing that is kept can answer it
+            alone = self._create(function, unique, key, workload, priority, reducer)
+            self._line_up(alone, 0, now)
+            self._listen(alone, peer)
+            return alone
+        terms = self._terms(terms, epoch_s, schedule, now)
         if background and self.stored >= self.limits.stored_jobs:
             raise Refusal(b"QUEUE_ERROR", b"Job queue is full")
         job = function.uniques.get(key) if key else None

@@ -6,7 +6,7 @@ import itertools
 import os
 import socket
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 from zlib import crc32
 
@@ -24,28 +24,23 @@ def handle_maker(prefix: str = "", mark: int = 0) -> Callable[[], bytes]:
     """
     host = (socket.gethostname() or "fleet").split(".")[0]
     start = _printable(prefix or f"H:{host}")[:PREFIX_BYTES] + b":"
-    numbers = itertools.count(1)
-    secrets: list[bytes] = []
-    random_digits = SECRET_DIGITS - CHECK_DIGITS if mark else SECRET_DIGITS
+    return _handles(start, mark).__next__  # to go on takes less than to be called
 
-    def make() -> bytes:
-        if not secrets:
-            fresh = urlsafe_b64encode(os.urandom(random_digits * 384))  # one system call for 512 handles
-            drawn = [fresh[at : at + random_digits] for at in range(0, len(fresh), random_digits)]
-            secrets.extend([each + _check(each, mark) for each in drawn] if mark else drawn)
-        return b"%s%d-%s" % (start, next(numbers), secrets.pop())
 
-    return make
+def _handles(start: bytes, mark: int) -> Iterator[bytes]:
+    digits, number = SECRET_DIGITS - CHECK_DIGITS if mark else SECRET_DIGITS, 0
+    while True:
+        fresh = urlsafe_b64encode(os.urandom(digits * 384))  # one system call for 512 handles
+        for at in range(0, len(fresh), digits):
+            number += 1
+            secret = fresh[at : at + digits]
+            yield b"%s%d-%s%s" % (start, number, secret, _PAIRS[crc32(secret, mark) & 4095] if mark else b"")
 
 
 def made_with(mark: int, handle: bytes) -> bool:
     """Whether a maker with this mark made the handle. Of what people mistype, one in 4096 passes."""
-    secret = handle[-SECRET_DIGITS:]
-    return len(secret) == SECRET_DIGITS and secret[-CHECK_DIGITS:] == _check(secret[:-CHECK_DIGITS], mark)
-
-
-def _check(digits: bytes, mark: int) -> bytes:
-    return _PAIRS[crc32(digits, mark) & 4095]
+    secret, check = handle[-SECRET_DIGITS:-CHECK_DIGITS], handle[-CHECK_DIGITS:]
+    return len(secret + check) == SECRET_DIGITS and check == _PAIRS[crc32(secret, mark) & 4095]
 
 
 def _printable(text: str) -> bytes:
