@@ -45,6 +45,7 @@ LOADS: Final = (
     Load("200+200", "--clients 200 --workers 200", ((GEARMAND, 1.00),)),
     Load("8+8, 32 in flight", "--clients 8 --workers 8 --depth 32", ((GEARMAND, 0.65),)),
     Load("1+8, 32 in flight, background", "--clients 1 --workers 8 --depth 32 --background", ((GEARMAND, 0.40),)),
+    Load("the same, as fast as it is done", "--clients 1 --workers 8 --depth 32 --paced", ((GEARMAND, None),)),
     Load("1+500, idle workers", "--clients 1 --workers 500", ((GEARMAND, 0.02), (SPARING, 0.90))),
     Load("1+2,000, idle workers", "--clients 1 --workers 2000", ((GEARMAND, 0.02), (SPARING, 0.90))),
     Load("8+8, 1,000 functions each", "--clients 8 --workers 8 --functions 1000", ((GEARMAND, 0.70),)),

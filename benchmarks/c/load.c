@@ -4,6 +4,9 @@
  * sleeps when it is told that there is nothing. Prints `begin` when the warm-up is over and `end JOBS SECONDS` when
  * the time is; then lets the jobs that are still in flight end, so that the server is left empty.
  *
+ * A background job is in flight until the server has taken it: more a client is not told. With --paced it is until a
+ * worker has done it, so that clients cannot run ahead of the workers.
+ *
  * With --fill there are no workers: the clients queue that many background jobs, each with a unique of its own, and
  * leave them there. With --drain there are no clients: the workers do that many jobs that are queued already.
  *
@@ -59,7 +62,7 @@ static struct {
     int port, clients, workers, depth, functions;
     size_t payload_bytes;
     long fill, drain;
-    bool background;
+    bool background, paced;
     double seconds, warm_up_s;
 } options = {.clients = 8, .workers = 8, .depth = 1, .functions = 1, .payload_bytes = 64, .seconds = 2, .warm_up_s = .3};
 
@@ -181,8 +184,8 @@ static void next_job(Peer *client) {
 }
 
 static void client_heard(Peer *client, uint32_t kind) {
-    if (kind != (options.fill ? JOB_CREATED : WORK_COMPLETE)) return;
-    completed++;
+    if (kind != (options.background && !options.paced ? JOB_CREATED : WORK_COMPLETE)) return;
+    if (!options.background || options.fill) completed++;
     next_job(client);
 }
 
@@ -196,7 +199,7 @@ static void worker_heard(Peer *worker, uint32_t kind, const char *body) {
         put(worker, GRAB_JOB_UNIQ, NULL, 0, 0);
         if (!options.background && !options.drain) return;
         completed++; /* nobody else hears of it */
-        if (options.background) next_job(&peers[options.workers + completed % options.clients]);
+        if (options.paced) next_job(&peers[options.workers + completed % options.clients]);
     } else if (kind == NO_JOB) {
         put(worker, PRE_SLEEP, NULL, 0, 0);
         if (!worker->was_idle) idle_workers++;
@@ -292,7 +295,7 @@ static void turn(void) {
     for (int i = 0; i < count; i++) {
         if (events[i].events & ~EPOLLOUT) receive(events[i].data.ptr);
         if (events[i].events & EPOLLOUT) flush(events[i].data.ptr);
-        if (!options.background) flush_touched(); /* peers that know nothing of one another */
+        if (!options.paced) flush_touched(); /* peers that know nothing of one another */
     }
     flush_touched();
 }
@@ -338,7 +341,7 @@ static void read_options(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'},       {"clients", 1, 0, 'c'},    {"workers", 1, 0, 'w'},  {"depth", 1, 0, 'd'},
         {"payload", 1, 0, 's'},    {"functions", 1, 0, 'f'},  {"background", 0, 0, 'b'}, {"fill", 1, 0, 'n'},
-        {"drain", 1, 0, 'r'},      {"seconds", 1, 0, 't'},    {"warm-up", 1, 0, 'u'},  {0},
+        {"drain", 1, 0, 'r'},      {"seconds", 1, 0, 't'},    {"warm-up", 1, 0, 'u'},  {"paced", 0, 0, 'a'},  {0},
     };
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) switch (option) {
         case 'p': options.port = atoi(optarg); break;
@@ -348,6 +351,7 @@ static void read_options(int argc, char **argv) {
         case 's': options.payload_bytes = atol(optarg); break;
         case 'f': options.functions = atoi(optarg); break;
         case 'b': options.background = true; break;
+        case 'a': options.paced = options.background = true; break;
         case 'n': options.fill = atol(optarg), options.background = true, options.workers = 0; break;
         case 'r': options.drain = atol(optarg), options.clients = 0; break;
         case 't': options.seconds = atof(optarg); break;
