@@ -6,7 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+
+import pytest
 
 from fleet.images import Spec
 from tests.conftest import SAMPLES
@@ -19,12 +22,19 @@ def test_the_schema_in_the_docs_is_the_specs() -> None:
     assert json.loads((DOCS / "spec.schema.json").read_text()) == json.loads(json.dumps(Spec.schema())), REMEDY
 
 
-def test_the_table_of_options_is_the_specs() -> None:
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import contact_sheet; print(contact_sheet.table(), end='')"
+@pytest.mark.parametrize("part", ["table", "metadata"])
+def test_the_tables_of_options_and_metadata_say_what_is(part: str) -> None:
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); import contact_sheet; print(contact_sheet.{part}(), end='')"
     done = subprocess.run(
         [sys.executable, "-c", code, str(SAMPLES)], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout in (DOCS / "images.md").read_text(), REMEDY
+
+
+def test_every_option_that_can_be_seen_has_a_picture() -> None:
+    unseen = {"width", "height", "accept", "progressive", "engine"}
+    cells = "\n".join(line for line in (DOCS / "images.md").read_text().splitlines() if line.startswith("| !["))
+    assert {field.name for field in fields(Spec) if not re.search(rf"\b{field.name}\b", cells)} == unseen
 
 
 def test_every_picture_that_is_shown_is_there_and_they_are_small() -> None:

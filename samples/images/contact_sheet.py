@@ -1,7 +1,7 @@
 """One picture with every case: each operation down, each sample across. Made to be looked at.
 
 python samples/images/contact_sheet.py contact-sheet.png
-python samples/images/contact_sheet.py --docs docs/pictures      the pictures of docs/images.md
+python samples/images/contact_sheet.py --docs docs                the pictures and tables of docs/images.md
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from fleet.errors import FleetError
 from fleet.images import Spec, render, sniff
@@ -40,6 +40,7 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "gravity-smart": {"width": 60, "height": 120, "fit": "cover", "gravity": "smart"},
     "focus": {"width": 60, "height": 120, "fit": "cover", "focus": [0.8, 0.5]},
     "crop": {**BOX, "crop": [100, 50, 220, 200]},
+    "enlarge": {**BOX, "crop": [140, 70, 48, 36], "enlarge": True},
     "trim": {**BOX, "trim": 10},
     "rotate-90": {**BOX, "rotate": 90},
     "rotate-15": {**BOX, "rotate": 15, "background": "#ffcc00"},
@@ -50,10 +51,12 @@ CASES: Final[dict[str, dict[str, Any]]] = {
     "blur": {**BOX, "blur": 3},
     "sharpen": {**BOX, "sharpen": 1.5},
     "watermark": {**BOX, "watermark": "logo", "watermark_opacity": 0.8, "watermark_size": 0.3},
+    "watermark-north": {**BOX, "watermark": "logo", "watermark_gravity": "north", "watermark_size": 0.4},
     "padding": {"width": 100, "height": 100, "padding": 10, "background": "#ffcc00"},
     "linear": {**BOX, "linear": True},
     "lenient": {**BOX, "lenient": True},  # of half a file
     "jpeg": {**BOX, "format": "jpeg", "background": "#00c000"},
+    "quality-10": {**BOX, "format": "jpeg", "quality": 10},
     "jpeg-1500-bytes": {**BOX, "format": "jpeg", "max_bytes": 1500},
     "png-4000-bytes": {**BOX, "format": "png", "max_bytes": 4000},
     "webp": {**BOX, "format": "webp"},
@@ -121,8 +124,9 @@ def place(page: Image.Image, at: tuple[int, int], result: bytes | str) -> None:
 
 # -- The documentation ----------------------------------------------------------------------------------------------
 
-SHOWN_OF: Final = {"trim": "kitten-alpha.png", "contain-transparent": "kitten-alpha.png", "jpeg": "kitten-alpha.png"}
-SHOWN_WITH: Final = {"crop": {"crop": [1100, 300, 1800, 1600]}}  # a part of a large picture in which there is something
+SHOWN_OF: Final = dict.fromkeys(("trim", "contain-transparent", "jpeg", "enlarge"), "kitten-alpha.png")
+# Parts of a picture in which there is something.
+SHOWN_WITH: Final = {"crop": {"crop": [1100, 300, 1800, 1600]}, "enlarge": {"crop": [370, 262, 60, 45]}}
 
 
 def document(docs: Path) -> None:
@@ -136,14 +140,15 @@ def document(docs: Path) -> None:
         (docs / "images" / f"{name}{SUFFIXES[sniff(result).format]}").write_bytes(result)
     (docs / "spec.schema.json").write_text(json.dumps(Spec.schema(), indent=2) + "\n")
     page = docs / "images.md"
-    page.write_text(with_table(page.read_text()))
+    text = with_part(page.read_text(), "options", table())
+    page.write_text(with_part(text, "metadata", metadata()))
 
 
-def with_table(text: str) -> str:
-    """The page with the table of options as it is now."""
-    before, begin, rest = text.partition("<!-- options -->\n")
-    _, end, after = rest.partition("<!-- end of options -->\n")
-    return before + begin + table() + end + after
+def with_part(text: str, name: str, part: str) -> str:
+    """The page with this part of it as it is now."""
+    before, begin, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->\n")
+    return before + begin + part + end + after
 
 
 def table() -> str:
@@ -153,6 +158,36 @@ def table() -> str:
         default = json.dumps(getattr(usual, field.name)).strip('"')
         rows.append(f"| `{field.name}` | `{default}` | {option_of(field).help} |")
     return "\n".join(rows) + "\n"
+
+
+def metadata() -> str:
+    """What a picture says of itself, and what results of it do."""
+    source = signed("large.jpg")
+    columns = [said_by(data) for data in (source, render(source), render(source, Spec(keep_copyright=True)))]
+    rows = ["| | the source | the result | with `keep_copyright` |", "|---|---|---|---|"]
+    rows += [f"| {name} | {' | '.join(column.get(name, '') for column in columns)} |" for name in columns[0]]
+    return "\n".join(rows) + "\n"
+
+
+def signed(sample: str) -> bytes:
+    """A sample, smaller, with all that its camera wrote, and whose it is."""
+    with Image.open(HERE / sample) as image:
+        exif, file = image.getexif(), io.BytesIO()
+        exif[ExifTags.Base.Copyright] = "The fleet authors"
+        image.draft("RGB", (400, 300))
+        image.save(file, "JPEG", exif=exif, icc_profile=image.info["icc_profile"])
+    return file.getvalue()
+
+
+def said_by(data: bytes) -> dict[str, str]:
+    with Image.open(io.BytesIO(data)) as image:
+        exif, profile = image.getexif(), image.info.get("icc_profile")
+    own = {tag: value for tag, value in exif.items() if tag not in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    own |= exif.get_ifd(ExifTags.IFD.Exif)
+    found = {ExifTags.TAGS[tag]: str(value) for tag, value in sorted(own.items())}
+    if place := exif.get_ifd(ExifTags.IFD.GPSInfo):
+        found["GPS"] = " ".join(f"{float(place[n + 1][0]):g}°{float(place[n + 1][1]):g}′ {place[n]}" for n in (1, 3))
+    return found | ({"colour profile": f"{len(profile)} bytes"} if profile else {})
 
 
 def main() -> None:
