@@ -205,9 +205,9 @@ class AskedBroker(WindowBroker):
                 return
             for entry in entries:
                 self._count(entry, 1)
-                self.functions.named(entry.function).tally.submitted += 1  # anew: it will end a second time
+                self.functions.kept(entry.function).tally.submitted += 1  # anew: it will end a second time
             for name, priority in {(entry.function, entry.priority) for entry in entries}:
-                self._refill(self.functions.named(name), priority)
+                self._refill(self.functions.kept(name), priority)
             question.answer({"retried": len(entries)})
 
         self._ask(stores.Revive(question.handles()), revived)

@@ -46,6 +46,7 @@ class Keeper:
         self._broken = broken
         self._told_full = False  # that the dead letter is
         self._running: asyncio.Future[None] | None = None  # done when the batch that is with the store is
+        self._closed = False
 
     async def start(self, now: int) -> None:
         """Open the store, see what is in it, and fill the windows. Raises StoreBroken or StoreInUse."""
@@ -60,7 +61,7 @@ class Keeper:
     def carry_out(self) -> None:
         """Hand over what was asked for, unless a batch is with the store already."""
         requests = self._broker.requests
-        if self._running or not requests:
+        if self._running or self._closed or not requests:
             return
         batch = requests[:BATCH]
         del requests[:BATCH]
@@ -116,8 +117,12 @@ class Keeper:
         running.set_result(None)
 
     async def close(self) -> None:
-        """Carry out what was asked for last, and close the store."""
+        """Carry out what was asked for last, and close the store; what is asked for later is not carried out.
+
+        Whoever asks must have come to an end.
+        """
         await self._finish()
+        self._closed = True
         await self._thread.result(self._store.close)
         self._thread.end()
 

@@ -19,6 +19,7 @@ from fleet.protocol.packets import WORK_COMPLETE
 
 REQUEST_BYTES: Final = 256 * 1024  # enough for all the handles that one may have
 ORDER_BYTES: Final = 4096
+NUMBER_MOST: Final = 2**60  # two of them and the time of day are still a number that a store can keep
 PRIORITIES: Final = ("high", "normal", "low")
 
 Json = dict[str, Any]
@@ -50,7 +51,7 @@ class Question:
 
     def number(self, name: str, usual: int) -> int:
         value = self.request.get(name, usual)
-        if not isinstance(value, int) or not 0 <= value < 2**62:
+        if not isinstance(value, int) or not 0 <= value <= NUMBER_MOST:
             raise senseless(f"{name} is a whole number")
         return value
 

@@ -125,6 +125,8 @@ class JobServer:
         """
         for listener in self._listeners:
             listener.close()
+        for connection in self.connections.values():
+            connection.hold()  # else it would go on asking for things to be kept
         if self._keeper and not self._failure:
             await self._keeper.close()
         self._flush()

@@ -107,7 +107,7 @@ class WindowBroker(Broker):
         """What the store had when it was opened, at `now`, which is `wall_s` seconds since 1970."""
         self._wall_offset_s = wall_s - now / NS
         for name, backlog in backlogs.items():
-            function = self.functions.named(name)
+            function = self.functions.kept(name)
             function.backlog = backlog
             self.stored += backlog.total
             for priority in PRIORITIES:
@@ -154,7 +154,7 @@ class WindowBroker(Broker):
         """Count the dead jobs that had to go; there may be more of them."""
         self.dead_letter = swept
         for name, number in swept.evicted.items():
-            self.functions.named(name).tally.evicted += number
+            self.functions.kept(name).tally.evicted += number
         if swept.evicted:
             self._sweep(now)
 
@@ -189,7 +189,7 @@ class WindowBroker(Broker):
         for entry in entries:
             if isinstance(entry, Spoiled):
                 self._count(entry.entry, -1)
-                self.functions.named(entry.entry.function).tally.ended(End.DEAD)
+                self.functions.kept(entry.entry.function).tally.ended(End.DEAD)
             elif entry.handle not in self._ending:
                 self._materialized(entry, now)
 
@@ -200,7 +200,7 @@ class WindowBroker(Broker):
             if job in self._outside and not job.pending:
                 self._claim_in_place(job, now)
             return job
-        function = self.functions.named(entry.function)
+        function = self.functions.kept(entry.function)
         self._count(entry, -1)
         key = b"" if entry.key in function.uniques else entry.key
         job = Job(entry.handle, function, entry.unique, key, entry.workload)
@@ -227,7 +227,7 @@ class WindowBroker(Broker):
         self._put_inside(job, kept.entry.run_at, now)
 
     def _count(self, entry: Entry, by: int) -> None:
-        function = self.functions.named(entry.function)
+        function = self.functions.kept(entry.function)
         if function.backlog is None:
             function.backlog = Backlog()
         function.backlog.count(entry, by)
@@ -272,7 +272,7 @@ class WindowBroker(Broker):
     def _ended_in_store(self, entry: Entry, end: End) -> None:
         """A job ended that only the store had."""
         self._count(entry, -1)
-        self.functions.named(entry.function).tally.ended(end)
+        self.functions.kept(entry.function).tally.ended(end)
 
     def resume(self, peer: Peer, handle: bytes, now: int) -> bool | Pending[bool]:
         job = self.jobs.get(handle)
@@ -310,7 +310,7 @@ class WindowBroker(Broker):
         """A job to be looked at, that is in no queue."""
         if not isinstance(found, Entry):
             return None
-        return Job(found.handle, self.functions.named(found.function), found.unique, b"", b"")
+        return Job(found.handle, self.functions.kept(found.function), found.unique, b"", b"")
 
     # -- small ------------------------------------------------------------------------------------------------
 

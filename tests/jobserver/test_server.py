@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +123,25 @@ def test_a_signal_ends_it_cleanly(spawn: Callable[..., Program], number: signal.
         program.send(number)
         assert program.ended() == 0
         assert program.err.rest() == []
+
+
+def test_it_ends_cleanly_while_jobs_still_come(spawn: Callable[..., Program], tmp_path: Path) -> None:
+    program = spawn(*FLEET, "server", "--port", "0", "--store", f"sqlite:{tmp_path / 'jobs'}")
+    submit = encode(REQ, packets.SUBMIT_JOB_BG, b"f", b"", b"x")
+    with Peer(listening(program)) as peer:
+        peer.sock.sendall(submit * 100)
+        for number in range(20_000):
+            if number == 1000:
+                program.send(signal.SIGTERM)
+            try:
+                peer.read()
+                peer.sock.sendall(submit)
+            except (AssertionError, OSError):
+                break  # the server has gone
+        else:
+            pytest.fail("it goes on for as long as jobs come")
+    assert program.ended() == 0
+    assert program.err.rest() == []
 
 
 def test_sigusr1_lets_the_jobs_end_and_takes_no_new_connection(spawn: Callable[..., Program]) -> None:

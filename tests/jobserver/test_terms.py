@@ -121,13 +121,15 @@ def test_a_submit_in_an_envelope_keeps_its_terms_while_a_kept_result_is_looked_f
         (b'{"function": "f", "ttl": 1.5}\n', b"ttl is a whole number"),
         (b'{"function": "f", "priority": "urgent"}\n', b"priority is one of high, normal, low"),
         (b'{"function": "fleet.submit"}\n', b"function is one of yours"),
+        (b'{"function": "f\\u0000g"}\n', b"A function name has no NUL in it"),
+        (b'{"function": "f", "delay": 4611686018427387903}\n', b"delay is a whole number"),
         (b"{}\n", b"A function name has"),
         (b'{"function": "f", "schedule": "* * * 13 *"}\n', b"month is * or numbers from 1 to 12"),
         (b'{"function": "f", "at": 5, "delay": 5}\n', b"at and delay both"),
         (b'{"function": "f", "schedule": "* *"}\n', b"five fields"),
         (b'{"function": "f", "schedule": "* * * * *", "ttl": 5}\n', b"for a job that comes once"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_an_envelope_that_makes_no_sense_is_refused(house: House, workload: bytes, text: bytes) -> None:
     with pytest.raises(Refusal) as caught:

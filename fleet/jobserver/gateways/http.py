@@ -36,6 +36,7 @@ from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION, WOR
 from fleet.version import __version__
 
 AHEAD_BYTES: Final = 64 * 1024  # of later requests that are kept while one is being answered
+EVENTS_AT_ONCE: Final = 100  # in one turn: chunks of a body may have one byte each
 RETRY_S: Final = 1  # to a client that was turned down because something was full
 
 TEXT: Final = (b"Content-Type", b"text/plain; charset=utf-8")
@@ -137,7 +138,8 @@ class Http(Wire):
 
     @property
     def owed(self) -> bool:
-        return super().owed or self._behind
+        answering = self._http.our_state is h11.SEND_RESPONSE and self._http.their_state is not h11.SEND_BODY
+        return super().owed or self._behind or answering
 
     @property
     def full(self) -> bool:
@@ -165,17 +167,22 @@ class Http(Wire):
     # -- requests ---------------------------------------------------------------------------------------------
 
     def _go_on(self, now: int) -> None:
-        """Take up what has arrived: one request, and only one, so that others have their turn."""
+        """Take up what has arrived: one request, and only one, and not all of that if it comes in many pieces, so that
+        others have their turn.
+        """
         self._ahead, self._behind = 0, False
+        left = EVENTS_AT_ONCE
         try:
-            while not (self.closing or self.listening or self._behind):
+            while left and not (self.closing or self.listening or self._behind):
                 event = self._http.next_event()
                 if event in (h11.NEED_DATA, h11.PAUSED):
                     self._want_more()
                     break
                 self._take(event, now)
+                left -= 1
         except h11.RemoteProtocolError as error:
             self._refuse(Refused(HTTPStatus(error.error_status_hint), f"{error}."))
+        self._behind = self._behind or not (left or self.closing or self.listening)
         self._midway = self._http.their_state is h11.SEND_BODY or (
             not self.listening and bool(self._http.trailing_data[0])
         )
