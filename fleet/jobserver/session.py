@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from fleet.errors import ProtocolError
 from fleet.jobserver import text
+from fleet.jobserver.handles import HANDLE_BYTES
 from fleet.jobserver.job import HIGH, LOW, NORMAL, Job
 from fleet.jobserver.memory import unfilled
 from fleet.jobserver.refusal import Refusal
@@ -23,15 +24,17 @@ from fleet.jobserver.wire import Hub, Wire
 from fleet.protocol import RES, SHAPES, TEXT, Data, Decoder, Packet, admin, encode, packets
 from fleet.protocol.packets import HEADER, REQ
 
-JOIN_BYTES = 16 * 1024  # data longer than this is not joined with its header, but sent from where it lies
-TURN_BYTES = 64 * 1024  # of answers to text in one turn: a millisecond or two
-LINE_BYTES = 256  # what an answer counts for beside its own: asking for nothing takes time, too
-EPOCH_MOST = 2**63 - 1
+JOIN_BYTES: Final = 16 * 1024  # data longer than this is not joined with its header, but sent from where it lies
+TURN_BYTES: Final = 64 * 1024  # of answers to text in one turn: a millisecond or two
+LINE_BYTES: Final = 256  # what an answer counts for beside its own: asking for nothing takes time, too
+EPOCH_MOST: Final = 2**63 - 1
 
-_NUMBER = re.compile(rb"-?[0-9.]{1,20}")  # some workers count in fractions
+_NUMBER: Final = re.compile(rb"-?[0-9.]{1,20}")  # some workers count in fractions
 
-NO_JOB = encode(RES, packets.NO_JOB)
-NOOP = encode(RES, packets.NOOP)
+NO_JOB: Final = encode(RES, packets.NO_JOB)
+NOOP: Final = encode(RES, packets.NOOP)
+# The headers of JOB_CREATED, by the size of the handle.
+CREATED: Final = [HEADER.pack(RES, packets.JOB_CREATED, size) for size in range(HANDLE_BYTES + 1)]
 
 Args = tuple[Any, ...]  # a packet's: all are `bytes` but the last, which is `Data`
 Handler = Callable[["Session", Args, int], None]
@@ -168,7 +171,7 @@ class Session(Wire):
         if job.pending:
             self.later(job.pending, self._settled)
         else:
-            self.send_body(packets.JOB_CREATED, job.handle)
+            self.send_ready(CREATED[len(job.handle)] + job.handle)
 
     def _settled(self, handle: bytes | Refusal) -> None:
         if isinstance(handle, Refusal):

@@ -171,7 +171,7 @@ def split_body(kind: int, body: Data) -> tuple[Data, ...]:
     if arity == 1:
         return (body,)
     args: tuple[Data, ...]
-    args = _split_large(body, arity) if isinstance(body, memoryview) else tuple(body.split(b"\0", arity - 1))
+    args = tuple(body.split(b"\0", arity - 1)) if isinstance(body, bytes) else _split_large(memoryview(body), arity)
     if len(args) != arity:
         if len(args) == 1 and SHAPES[kind].args == _RESULT:
             return (*args, b"")  # so Perl's worker sends an empty result
