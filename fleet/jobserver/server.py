@@ -96,9 +96,13 @@ class JobServer:
         if self._keeper:
             await self._keeper.start(time.monotonic_ns())
             self.turn(time.monotonic_ns())
-        self.address = await self._listen(self.settings.listen, Session)
-        for name, address in self.settings.gateways:
-            self.gateways[name] = await self._listen(address, wire_for(name))
+        try:
+            self.address = await self._listen(self.settings.listen, Session)
+            for name, address in self.settings.gateways:
+                self.gateways[name] = await self._listen(address, wire_for(name))
+        except FleetError:
+            await self.close()  # the store, too, whose thread would tell a loop that is over of what it did
+            raise
         self._later("idle", self._idle_look_s, self._drop_idle)
 
     async def _listen(self, address: Address, speak: Speak) -> Address:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fleet.jobserver.listening import CannotListen
+from fleet.jobserver.server import JobServer
 from fleet.protocol import REQ, encode, packets
 from fleet.settings import Address, ServerSettings
 from tests.conftest import listening
@@ -189,3 +193,15 @@ def test_a_taken_port_is_a_clear_error(spawn: Callable[..., Program], server: Ad
         f"fleet: cannot listen on 127.0.0.1:{server.port}: address already in use; "
         "stop what uses the port, or choose another"
     )
+
+
+def test_a_server_that_cannot_listen_closes_its_store(server: Address, tmp_path: Path) -> None:
+    taken = ServerSettings(listen=server, store=f"sqlite:{tmp_path}/jobs.sqlite")
+
+    async def start() -> None:
+        await JobServer(taken).start()
+
+    before = threading.active_count()
+    with pytest.raises(CannotListen):
+        asyncio.run(start())
+    assert threading.active_count() == before

@@ -27,7 +27,9 @@ def opener(text: str) -> Callable[[], Store]:
         from fleet.jobserver.stores.sqlite import SqliteStore
 
         return lambda: SqliteStore(_path(place))
-    raise UsageError(f"{text!r} is no store; write memory, or sqlite:PATH with the path of its file")
+    if text.startswith(("/", "./", "~/")):
+        raise UsageError(f"{text!r} is no store; to keep jobs in that file, write sqlite:{text}")
+    raise UsageError(f"{text!r} is no store; write sqlite:PATH with the path of its file, memory, or none")
 
 
 def mark(text: str) -> int:

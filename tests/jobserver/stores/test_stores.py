@@ -299,8 +299,13 @@ def test_results_go_when_their_time_is_over_and_the_oldest_when_there_are_too_ma
 
 @pytest.mark.parametrize("text", ["", "redis", "sqlite", "sqlite:", "memory:x"])
 def test_a_text_that_names_no_store_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no store; write memory, or sqlite:PATH"):
+    with pytest.raises(UsageError, match="is no store; write sqlite:PATH with the path of its file, memory, or none"):
         opener(text)
+
+
+def test_the_path_of_a_file_alone_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(UsageError, match=r"write sqlite:/var/lib/jobs$"):
+        opener("/var/lib/jobs")
 
 
 def test_a_text_names_a_store(tmp_path: Path) -> None:
