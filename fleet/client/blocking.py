@@ -136,8 +136,8 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
         """One round: poll all sockets with the lock released, then do what is possible and what is due."""
         poller = select.poll()
         poller.register(self._wake_out, select.POLLIN)
-        links = {link.sock.fileno(): link for link in self._dispatch.links.values() if link.sock}
-        for descriptor, link in links.items():
+        polled = {link.sock.fileno(): (link, link.sock) for link in self._dispatch.links.values() if link.sock}
+        for descriptor, (link, _) in polled.items():
             poller.register(descriptor, link.interest())
         due_s = self._dispatch.next_due_s(time.monotonic())
         wait_s = min(left, POLL_S if due_s is None else due_s)
@@ -149,14 +149,14 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
         if self._closed:
             return  # by another thread, which failed all that is waited for
         for descriptor, event in events:
-            if event_link := links.get(descriptor):
-                self._link_ready(event_link, descriptor, event)
+            if found := polled.get(descriptor):
+                self._link_ready(*found, event)
         self._drain_wake()
         self._dispatch.due(time.monotonic())
 
-    def _link_ready(self, link: Link, descriptor: int, event: int) -> None:
-        if link.sock is None or link.sock.fileno() != descriptor:
-            return  # closed while nobody held the lock
+    def _link_ready(self, link: Link, sock: socket.socket, event: int) -> None:
+        if link.sock is not sock:
+            return  # closed while nobody held the lock; another one may have its number by now
         try:
             link.ready(event)
         except LinkLost as lost:

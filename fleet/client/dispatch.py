@@ -40,8 +40,6 @@ class Dispatch(Generic[L]):
         for address in sorted(order, key=lambda a: self.links[a].health.resting(now)):
             link = self.links[address]
             try:
-                if link.stale():
-                    link.close()
                 self._open(link, now)
             except LinkLost as lost:
                 link.health.failed(now, self._chance(), str(lost))
@@ -65,6 +63,12 @@ class Dispatch(Generic[L]):
         link.conversation.ask_status(request)
 
     def _open(self, link: L, now: float) -> None:
+        """Have it up, or on its way. Raises LinkLost."""
+        if link.ended():  # while nobody waited, so nobody has seen it
+            if link.conversation.idle:
+                link.close()
+            else:
+                self.lost(link, "it closed the connection", now)
         if link.down:
             link.open(now + CONNECT_S)
 

@@ -85,9 +85,9 @@ class Link:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
         self.close()
 
-    def stale(self) -> bool:
-        """Nothing is owed, and yet there is something to read: the server closed the connection meanwhile."""
-        if self.sock is None or self.connecting or not self.conversation.idle:
+    def ended(self) -> bool:
+        """All that the server sent was read, and it has closed the connection."""
+        if self.sock is None or self.connecting:
             return False
         try:
             return self.sock.recv(1, socket.MSG_PEEK) == b""

@@ -288,10 +288,20 @@ def test_a_deadline_that_comes_while_the_server_is_away_says_so(spawn: Callable[
     program = spawn(*FLEET, "server", "--port", "0")
     server = listening(program)
     with Client(server) as client:
-        client.submit("f")
+        task = client.submit("f")
         program.stop()
         with pytest.raises(Deadline, match=rf"its job server went away.* {server} .connection refused"):
-            client.run("f", timeout=0.5)
+            task.result(timeout=0.5)
+
+
+def test_a_server_that_died_with_a_task_nobody_waits_for_fails_the_next_at_once(spawn: Callable[..., Program]) -> None:
+    program = spawn(*FLEET, "server", "--port", "0")
+    with Client([listening(program)], timeout=LIMIT_S) as client:
+        task = client.submit("f")  # as of a page that was not shown in time
+        program.stop()
+        with pytest.raises(NoServer, match="connection refused"):
+            client.submit("f")
+        assert not task.done  # it would be begun anew
 
 
 def test_closing_takes_back_foreground_jobs_that_are_queued_and_leaves_the_others(server: Address) -> None:

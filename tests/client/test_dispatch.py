@@ -18,10 +18,15 @@ class HeldLink(Link):
     """A link without a socket."""
 
     refuses = False
+    closed_by_server = False
+
+    def ended(self) -> bool:
+        return self.closed_by_server
 
     def open(self, connect_by: float) -> None:
         if self.refuses:
             raise LinkLost("refused")
+        self.closed_by_server = False
         self.conversation = Conversation(1 << 20)
         self.connecting, self.connect_by = True, connect_by
 
@@ -55,6 +60,22 @@ def test_without_a_server_a_new_task_fails_and_says_who_was_tried() -> None:
     made.place(one, 0.0)
     assert isinstance(one.error, NoServer)
     assert all(f"{address} (refused)" in str(one.error) for address in SERVERS)
+
+
+def test_a_server_that_closed_the_connection_is_connected_anew_and_what_it_had_waits_for_its_return() -> None:
+    made, one, two = dispatch(), task(), task()
+    made.place(one, 0.0)
+    assert one.server
+    link = made.links[one.server]
+    accept(link)
+    link.closed_by_server = True
+    for other in made.links.values():
+        other.refuses = other is not link
+    made.place(two, 1.0)
+    assert link.conversation.tasks() == [two]
+    assert list(made.homeless) == [one]
+    made.due(2.0)
+    assert link.conversation.tasks() == [two, one]
 
 
 def test_a_server_that_does_not_accept_in_time_is_passed_over() -> None:
