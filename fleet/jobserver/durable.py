@@ -111,7 +111,11 @@ class DurableBroker(AskedBroker):
             self._mortal.add(job)
         if not kept.claimed:
             self._count(entry, 1)
-        self._ask(stores.Put(entry, kept.claimed), lambda answer, now: self._put_answered(job, kept, answer, now))
+        self._put(job, kept)
+
+    def _put(self, job: Job, kept: Kept) -> None:
+        put = stores.Put(kept.entry, kept.claimed)
+        self._ask(put, lambda answer, now: self._put_answered(job, kept, answer, now))
 
     def _has_room(self, function: Function, entry: Entry, now: int) -> bool:
         """Whether a new job can stay in memory: there is room in the window, and nobody before it."""
@@ -128,11 +132,12 @@ class DurableBroker(AskedBroker):
         if job.handle not in self.jobs:  # it ended meanwhile, and the store will hear of that
             _settle(job, job.handle)
             return
+        if isinstance(answer, Exists):
+            self._is_there(job, kept, answer.handle, now)
+            return
         pending, job.pending = job.pending, None
         assert pending is not None
-        if isinstance(answer, Exists):
-            self._is_there(job, kept, answer.handle, pending, now)
-        elif isinstance(answer, Refused):
+        if isinstance(answer, Refused):
             pending.settle(Refusal(b"QUEUE_ERROR", answer.reason.encode()))
             self._not_kept(job, kept, now)
         else:
@@ -165,21 +170,23 @@ class DurableBroker(AskedBroker):
         elif job.worker is None and not job.listeners:
             self._discard(job)
 
-    def _is_there(self, job: Job, kept: Kept, handle: bytes, pending: Pending[bytes | Refusal], now: int) -> None:
+    def _is_there(self, job: Job, kept: Kept, handle: bytes, now: int) -> None:
         """The store has a live job with this key: that is the one, and whoever waits for ours waits for it."""
         if not job.listeners or job not in self._outside:
-            pending.settle(handle)
+            _settle(job, handle)
             self._not_kept(job, kept, now)
             return
 
         def fetched(entry: Entry | None, now: int) -> None:
-            if entry is None:  # it ended meanwhile: ours is as good
-                pending.settle(job.handle)
-                self._not_kept(job, kept, now)
-                return
-            listeners = self._discard(job)
-            pending.settle(handle)
-            self._adopt(self._materialized(entry, now), listeners)
+            if job.handle not in self.jobs:  # it was cancelled meanwhile
+                _settle(job, job.handle)
+                self._take_up(entry, now)
+            elif entry is None:  # the other one ended meanwhile
+                self._put(job, kept)
+            else:
+                listeners = self._discard(job)
+                _settle(job, handle)
+                self._adopt(self._materialized(entry, now), listeners)
 
         self._ask_for_entry(stores.Fetch(handle), fetched)
 
@@ -255,20 +262,25 @@ class DurableBroker(AskedBroker):
 
         def looked(entry: Entry | None, now: int) -> None:
             if job in self._kept:  # a background submit came meanwhile: its answer decides
+                self._take_up(entry, now)
                 return
-            pending, job.pending = job.pending, None
-            assert pending is not None
             if entry and job.handle in self.jobs:
                 listeners = self._discard(job)
-                pending.settle(entry.handle)
+                _settle(job, entry.handle)
                 self._adopt(self._materialized(entry, now), listeners)
                 return
-            pending.settle(job.handle)
+            _settle(job, job.handle)
+            self._take_up(entry, now)
             if job in self._outside:
                 self._put_inside(job, 0, now)
                 self._drop_if_unwanted(job)
 
         self._ask_for_entry(stores.Probe(job.function.name, job.key), looked)
+
+    def _take_up(self, entry: Entry | None, now: int) -> None:
+        """A job that was asked for, and so is claimed now, whatever it was asked for."""
+        if entry:
+            self._materialized(entry, now)
 
     def _drop_if_unwanted(self, job: Job) -> None:
         if job.pending is None:  # else the store's answer comes first
@@ -279,6 +291,8 @@ class DurableBroker(AskedBroker):
         while (self._kept or self.stored) and job is not None:
             self._refill(job.function, job.priority)
             kept = self._kept.get(job)
+            if kept:
+                self._begun(kept, now)
             if kept is None or not 0 < kept.entry.expires <= self._wall_s(now):
                 break
             self._expire(job, kept, now)

@@ -60,6 +60,7 @@ class WindowBroker(Broker):
         "_chance",
         "_claiming",
         "_deaths",
+        "_due_left",
         "_ending",
         "_is_ours",
         "_kept",
@@ -97,6 +98,7 @@ class WindowBroker(Broker):
         self._claiming: set[tuple[Function, int]] = set()  # windows that are being filled
         self._ending: set[bytes] = set()  # handles of jobs that ended, which the store will hear of
         self._deaths = Deaths()
+        self._due_left = 0  # of the last whose time had come, how many are not begun; 0 too if those were all there are
         self._wall_offset_s = 0.0
         self._look_at = 0  # ns
         self.due = 0
@@ -139,11 +141,24 @@ class WindowBroker(Broker):
             for function in self.functions.values():
                 for priority in PRIORITIES:
                     self._refill(function, priority)
-            due = stores.ClaimDue(wall_s + HORIZON_S, self.limits.window, self._room_for_due())
-            self._ask(due, self._claimed)
+            self._look_for_due(self.limits.window, now)
             late = stores.Expire(wall_s, self._keep_until(None, wall_s), self.limits.window)
             self._ask(late, self._expired)
         self._sweep(now)
+
+    def _look_for_due(self, most: int, now: int) -> None:
+        def claimed(entries: list[Entry | Spoiled], now: int) -> None:
+            self._due_left = self._due_left + most if len(entries) == most else 0
+            self._claimed(entries, now)
+
+        self._ask(stores.ClaimDue(self._wall_s(now) + HORIZON_S, most, self._room_for_due()), claimed)
+
+    def _begun(self, kept: Kept, now: int) -> None:
+        """A worker has it: when half of those are begun whose time had come, look for more."""
+        if self._due_left and kept.entry.run_at:
+            self._due_left -= 1
+            if self._due_left == self.limits.window // 2:
+                self._look_for_due(self.limits.window - self._due_left, now)
 
     def _sweep(self, now: int) -> None:
         limits = self.limits
@@ -267,7 +282,12 @@ class WindowBroker(Broker):
 
     def _expired(self, entries: list[Entry], now: int) -> None:
         for entry in entries:
-            self._ended_in_store(entry, End.EXPIRED)
+            if job := self.jobs.get(entry.handle):  # it has just been put, and waits to be fetched
+                del self._kept[job]
+                self._count(entry, -1)
+                self._fail(job, End.EXPIRED, now)
+            elif entry.handle not in self._ending:  # else it was cancelled meanwhile
+                self._ended_in_store(entry, End.EXPIRED)
 
     def _ended_in_store(self, entry: Entry, end: End) -> None:
         """A job ended that only the store had."""

@@ -93,10 +93,7 @@ NO_LIMIT: Final = 2**62  # bytes
 
 
 class Put(NamedTuple):
-    """Keep a new job. Answer: Stored, Exists, or Refused.
-
-    With `claim`, which makes sense only if its queue has no unclaimed job before it, it is claimed at once.
-    """
+    """Keep a new job, which is claimed at once with `claim`. Answer: Stored, Exists, or Refused."""
 
     entry: Entry
     claim: bool = False

@@ -17,6 +17,7 @@ class Claims:
     def __init__(self) -> None:
         self._rows: set[int] = set()
         self._passed: dict[Queue, int] = {}
+        self._left: dict[Queue, int] = {}
         self._undo: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
 
     def __contains__(self, row: int) -> bool:
@@ -40,6 +41,16 @@ class Claims:
         """All of the queue up to this row are claimed now."""
         self._undo.append((self._passed.__setitem__, (queue, self.passed(queue))))
         self._passed[queue] = row
+
+    def leave(self, queue: Queue, row: int) -> None:
+        """There may be some of the queue up to this row that are not claimed."""
+        self._undo.append((self._left.__setitem__, (queue, self._left.get(queue, 0))))
+        self._left[queue] = row
+
+    def follow(self, queue: Queue, row: int) -> None:
+        """The last of the queue is claimed, perhaps before others."""
+        if self._left.get(queue, 0) <= self.passed(queue):
+            self.pass_by(queue, row)
 
     def settle(self) -> None:
         """The transaction is done."""

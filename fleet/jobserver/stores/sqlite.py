@@ -94,6 +94,7 @@ class SqliteStore:
         ready = "SELECT function, priority, count(*) FROM job WHERE run_at = 0 GROUP BY function, priority"
         for function, priority, count in self._db.execute(ready):
             backlogs.setdefault(self._functions.names[function], Backlog()).ready[priority] = count
+            self._claims.leave((function, priority), self._last_row)
         waiting = "SELECT function, count(*) FROM job WHERE run_at > 0 GROUP BY function"
         for function, count in self._db.execute(waiting):
             backlogs.setdefault(self._functions.names[function], Backlog()).waiting = count
@@ -188,7 +189,7 @@ class SqliteStore:
             stores.LookUnique: self._look_unique,
             stores.ListJobs: self._list,
             stores.Exhume: self._dead.exhume,
-            stores.Revive: self._dead.revive,
+            stores.Revive: self._revive,
             stores.Purge: self._dead.purge,
             stores.Sweep: self._sweep,
             stores.BackUp: self._back_up,
@@ -222,9 +223,15 @@ class SqliteStore:
         for row, number, entry, claim in put:
             if claim:
                 self._claims.claim(row)
-                if not entry.run_at:
-                    self._claims.pass_by((number, entry.priority), row)
+            if not entry.run_at:
+                (self._claims.follow if claim else self._claims.leave)((number, entry.priority), row)
         return [Stored() for _ in put]
+
+    def _revive(self, request: stores.Revive) -> list[Entry]:
+        revived = self._dead.revive(request)
+        for entry in revived:
+            self._claims.leave((self._functions.of(entry.function), entry.priority), self._last_row)
+        return revived
 
     def _probe(self, request: stores.Probe) -> Entry | None:
         number = self._functions.of(request.function)

@@ -31,3 +31,19 @@ def test_nothing_of_a_transaction_that_came_to_nothing_is_left() -> None:
     claims.undo()
     assert [row for row in range(5) if row in claims] == [1, 2]
     assert (claims.passed(QUEUE), claims.passed((2, 0))) == (2, 0)
+
+
+def test_what_is_claimed_behind_others_does_not_pass_them_by() -> None:
+    claims = Claims()
+    claims.follow(QUEUE, 1)
+    claims.leave(QUEUE, 2)
+    claims.follow(QUEUE, 3)
+    assert claims.passed(QUEUE) == 1
+    claims.pass_by(QUEUE, 3)
+    claims.follow(QUEUE, 4)
+    assert claims.passed(QUEUE) == 4
+    claims.settle()
+    claims.leave(QUEUE, 5)
+    claims.undo()
+    claims.follow(QUEUE, 6)
+    assert claims.passed(QUEUE) == 6

@@ -52,10 +52,6 @@ class Model(MemoryStore):
     def dead(self) -> list[bytes]:
         return list(self._dead)
 
-    def is_first(self, function: bytes, priority: int) -> bool:
-        """Nobody unclaimed is before a new job of this queue."""
-        return not self._ready.get((function, priority))
-
 
 def plain(answer: Any) -> Any:
     """Without workloads, which some answers have in one store only, and without places, which each store numbers."""
@@ -110,7 +106,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(function=FUNCTIONS, key=KEYS, priority=PRIORITIES, waits=st.booleans(), claim=st.booleans())
     def put(self, function: bytes, key: bytes, priority: int, waits: bool, claim: bool) -> None:
         entry = self.new(function, key, priority, self.now + next(self.numbers) if waits else 0)
-        self.ask(stores.Put(entry, claim and (waits or self.model.is_first(function, priority))))
+        self.ask(stores.Put(entry, claim))
 
     @rule(function=FUNCTIONS, priority=PRIORITIES, limit=st.integers(1, 3), size=st.integers(1, 20))
     def claim(self, function: bytes, priority: int, limit: int, size: int) -> None:

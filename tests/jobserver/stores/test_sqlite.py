@@ -27,6 +27,14 @@ def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(pa
     store.close()
 
 
+def test_a_job_put_with_a_claim_hides_none_from_before_the_restart(path: Path) -> None:
+    store = SqliteStore(path)
+    store.recover()
+    put(store, entry(3), claim=True)
+    assert ask(store, stores.Claim(b"f", 1, 10)) == [entry(1), entry(2)]
+    store.close()
+
+
 def test_a_copy_has_what_was_committed_with_it_and_takes_the_place_of_the_one_before(path: Path) -> None:
     store = SqliteStore(path)
     copy = path.with_name("jobs.backup")

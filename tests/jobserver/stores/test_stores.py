@@ -66,6 +66,19 @@ def test_a_job_put_with_a_claim_is_not_to_be_had_again(store: Store) -> None:
     assert ask(store, stores.Claim(b"f", 1, 10)) == [entry(2)]
 
 
+def test_a_job_put_with_a_claim_hides_none_before_it(store: Store) -> None:
+    put(store, entry(1))
+    put(store, entry(2), claim=True)
+    put(store, entry(3))
+    assert ask(store, stores.Claim(b"f", 1, 10)) == [entry(1), entry(3)]
+
+
+def test_a_job_put_with_a_claim_hides_none_that_was_brought_back_before_it(store: Store) -> None:
+    put(store, entry(1), claim=True)
+    store.carry_out([finish(entry(1), End.DEAD), stores.Revive((b"H:1",)), stores.Put(entry(2), claim=True)])
+    assert ask(store, stores.Claim(b"f", 1, 10)) == [entry(1)]
+
+
 def test_everything_of_an_entry_comes_back(store: Store) -> None:
     full = entry(
         *(1, b"\xff\x00".replace(b"\0", b"\x01")),
