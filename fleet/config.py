@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fleet.images import Limits
 
 EVERY: Final = "*"  # of the functions: all that have no settings of their own
+MOST: Final = 2**62  # of a whole number: a store can hold that many seconds from now
 SPANS: Final = ("cache", "keep")  # of a function: settings in seconds that may be told as a span, without `_s`
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a preset or a watermark
 
@@ -223,7 +224,7 @@ def _unlike(item: Any, usual: Any, name: str) -> str | None:
     number = isinstance(item, int | float) and not isinstance(item, bool)
     if isinstance(usual, int):
         least = 0 if name in ("keep_s", "cache_s") else 1
-        return None if number and isinstance(item, int) and item >= least else f"a whole number from {least}"
+        return None if number and isinstance(item, int) and least <= item < MOST else f"a whole number from {least}"
     if isinstance(usual, float):
         return None if number and 0 < item < float("inf") else "a number of seconds above 0"
     if isinstance(usual, tuple):

@@ -54,11 +54,22 @@ class Address:
             UsageError: the text is empty or its port is no number from 1 to 65535.
         """
         host, port = _split_port(text.strip())
-        if not host or any(c.isspace() for c in host):
+        if not _is_name(host):
             raise UsageError(f"{text!r} is no job server address; write HOST:PORT, such as 127.0.0.1:4730")
         if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
             raise UsageError(f"{text!r} has no usable port; write HOST:PORT with a port from 1 to 65535")
         return cls(host, int(port))
+
+
+def _is_name(host: str) -> bool:
+    """Whether a resolver can be asked for it: as with IDNA, each part of a name has 1 to 63 bytes."""
+    try:
+        name = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    return (
+        name.isprintable() and " " not in name and all(0 < len(part) < 64 for part in name.removesuffix(".").split("."))
+    )
 
 
 def _split_port(text: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from fleet.cli import CLASSIC, put
+from fleet.cli.command import Command
 from fleet.errors import UsageError
 from fleet.version import __version__
 
@@ -20,6 +21,9 @@ COMMANDS: Final = ("up", "resize", "thumbnails", "identify", "run", "result", "s
 
 # Each is a module of its name, with commands of its own.
 GROUPS: Final = ("jobs", "dead", "config")
+
+# What typer calls numbers, and what people do.
+KINDS: Final = {"int range": "whole number", "int": "whole number", "float range": "number", "float": "number"}
 
 # What typer raises for a command line that makes no sense: the parent of the one such error that it exports.
 _Misused: Final[Any] = typer.BadParameter.__base__
@@ -47,6 +51,8 @@ def run(words: Sequence[str]) -> int:
 def _explained(error: Any, words: Sequence[str]) -> str:
     """In one line, as all our errors are: typer would draw a box around it."""
     text = " ".join(error.format_message().split()).rstrip(".")
+    for kind, name in KINDS.items():
+        text = text.replace(f"is not a valid {kind}", f"is no {name}")
     command = error.ctx.command_path if error.ctx else _command(words)
     stop = "" if text.endswith("?") else "."
     return f"{text[:1].lower()}{text[1:]}{stop} See {command} --help"
@@ -86,7 +92,7 @@ def tree(wanted: str | None) -> typer.Typer:
 
 
 def _add(app: typer.Typer, name: str, command: Callable[..., None]) -> None:
-    app.command(name, help=_paragraphs(command.__doc__ or ""))(command)
+    app.command(name, cls=Command, help=_paragraphs(command.__doc__ or ""))(command)
 
 
 def _version(wanted: bool) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+MOST_S: Final = 1_000_000_000  # of any span: what a clock of the system can hold with ease
+MOST: Final = 1_000_000_000  # of anything that is counted
 
 
 def _or_of_the_settings(given: str | None) -> str | None:
@@ -19,10 +22,10 @@ def _or_of_the_settings(given: str | None) -> str | None:
 
 
 def _number(given: float | None) -> float | None:
-    """What is no number is neither too small nor too large."""
+    """What is no number is neither too small nor too large; what has no end ends in thirty years."""
     if given is not None and given != given:
         raise typer.BadParameter("nan is no number of seconds")
-    return given
+    return given if given is None else min(given, MOST_S)
 
 
 Servers = Annotated[
@@ -71,11 +74,13 @@ Store = Annotated[
 ]
 Attempts = Annotated[
     int | None,
-    typer.Option(min=1, help="How often a background job may fail before it goes to the dead letter."),
+    typer.Option(min=1, max=MOST, help="How often a background job may fail before it goes to the dead letter."),
 ]
 Keep = Annotated[
     int | None,
-    typer.Option("--keep", min=0, metavar="SECONDS", help="How long results can be asked for.", show_default="3600"),
+    typer.Option(
+        "--keep", min=0, max=MOST_S, metavar="SECONDS", help="How long results can be asked for.", show_default="3600"
+    ),
 ]
 Cache = Annotated[
     list[str] | None,
@@ -97,7 +102,7 @@ OfUnique = Annotated[str | None, typer.Option("--unique", "-u", help="With --fun
 Older = Annotated[
     str | None, typer.Option("--older", metavar="AGE", help="Only jobs of this age at least: 90, 5m, 2h or 7d.")
 ]
-Most = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most of each server; 0: all.")]
+Most = Annotated[int, typer.Option("--limit", "-n", min=0, max=MOST, help="How many at most of each server; 0: all.")]
 All = Annotated[bool, typer.Option("--all", help="All jobs, without a filter.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Sandbox = Annotated[

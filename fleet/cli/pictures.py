@@ -54,8 +54,6 @@ class Destination:
             raise UsageError("say where the result goes: -o FILE for one picture, or -d DIR for many")
         if output is not None and (os.path.isdir(output) or output.endswith("/")):
             raise UsageError(f"{output} is a directory; use -d {output}, or name a file in it")
-        if output == "":
-            raise UsageError("-o has no name after it; say which file the result goes to")
         self.output = output
         self.directory = directory
 

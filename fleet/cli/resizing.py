@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet.cli.marks import marks
 from fleet.cli.pictures import Destination, Maker, Results
 from fleet.cli.spec_options import chosen as read
 from fleet.errors import FleetError, UsageError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from fleet.config import Config
     from fleet.images import Limits
 
-LOCAL_MARK: Final = "local"  # the name of a watermark that was given as a file
 PRESET: Final = "thumb."  # what a preset's function begins with
 ASK_S: Final = 3.0  # for a job server to tell its functions
 BESIDE_A_PRESET: Final = frozenset({"accept"})
@@ -52,13 +51,9 @@ class Wanted:
             return cls(Spec.from_mapping(found | given), None, {}, True, settings.marks(), settings.limits)
         if not local:
             return cls(destination.spec(size or "200x150", given))
-        settings, marks = _settings(), {}
-        mark = given.get("watermark")
-        if mark and mark not in settings.watermarks and Path(mark).is_file():
-            marks = {LOCAL_MARK: Path(mark).read_bytes()}
-            given["watermark"] = LOCAL_MARK
-        spec = destination.spec(size or "200x150", given)
-        return cls(spec, None, {}, True, {**settings.marks(), **marks}, settings.limits)
+        settings = _settings()
+        known = marks(given, settings)
+        return cls(destination.spec(size or "200x150", given), None, {}, True, known, settings.limits)
 
 
 def _settings() -> Config:

@@ -16,8 +16,18 @@ Unique = Annotated[
         "--unique", "-u", help="Jobs with equal uniques are one while it lives; content: those with equal workloads."
     ),
 ]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time; write 2026-11-26T03:00:00, or 2026-11-26") from None
+
+
 At = Annotated[
-    datetime | None, typer.Option(metavar="TIME", help="With -b: not before; 2026-11-26T03:00:00, local time.")
+    datetime | None,
+    typer.Option(parser=_moment, metavar="TIME", help="With -b: not before; 2026-11-26T03:00:00, local time."),
 ]
 Delay = Annotated[
     str | None, typer.Option(metavar="SPAN", help="With -b: not before so long from now; 90, 5m, 2h or 7d.")
@@ -26,7 +36,8 @@ Ttl = Annotated[
     str | None, typer.Option(metavar="SPAN", help="With -b: the job expires if it has not begun after so long.")
 ]
 Attempts = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="With -b: how often it may fail before it is given up.")
+    int | None,
+    typer.Option(min=1, max=options.MOST, metavar="N", help="With -b: how often it may fail before it is given up."),
 ]
 Schedule = Annotated[
     str | None,
@@ -34,6 +45,10 @@ Schedule = Annotated[
         metavar="FIELDS",
         help="With -b: again and again; minute, hour, mday, month and wday as in cron, in UTC, but 0 is Monday.",
     ),
+]
+Reducer = Annotated[
+    str | None,
+    typer.Option(metavar="FUNCTION", help="Map/reduce: its worker splits the job, and this function does the parts."),
 ]
 
 
@@ -52,6 +67,7 @@ def run(
     ttl: Ttl = None,
     attempts: Attempts = None,
     schedule: Schedule = None,
+    reducer: Reducer = None,
     servers: options.Servers = None,
     timeout: options.Timeout = 60.0,
 ) -> None:
@@ -69,8 +85,8 @@ def run(
 
     when: dict[str, Any] = {
         "at": at,
-        "delay": delay and span_s(delay),
-        "ttl": ttl and span_s(ttl),
+        "delay": None if delay is None else span_s(delay),
+        "ttl": None if ttl is None else span_s(ttl),
         "attempts": attempts,
         "schedule": schedule,
     }
@@ -78,7 +94,8 @@ def run(
         raise UsageError("--at, --delay, --ttl, --attempts and --schedule are for background jobs; add -b")
     data = read(STDIO) if workload == STDIO else workload.encode("utf-8", "surrogateescape")
     with Client(servers, timeout=timeout) as client:
-        task = client.submit(function, data, unique=unique, priority=priority, background=background, **when)
+        how: dict[str, Any] = {"unique": unique, "priority": priority, "background": background, **when}
+        task = client.submit(function, data, reducer=reducer or "", **how)
         if background:
             put(str(task.handle))
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fleet.cli.pictures import Maker
+    from fleet.config import Config
     from fleet.images import Spec
 
 
@@ -49,11 +50,13 @@ def thumbnails(
     Example: fleet thumbnails large.jpg -d thumbs --size card=320x240 --size full=1600x --preset avatar --fit cover
     """
     from fleet.cli.pictures import Destination, process
-    from fleet.cli.spec_options import chosen as values
+    from fleet.cli.spec_options import chosen as read
 
-    sizes = _sizes([*(size or ()), *(f"{name}={name}" for name in preset or ())], values(chosen))
+    values = read(chosen)
+    here = Here.of_the_settings(values) if local else None
+    sizes = _sizes([*(size or ()), *(f"{name}={name}" for name in preset or ())], values)
     jobs = Destination(None, directory).jobs(files, skip_existing, sizes)
-    with _maker(sizes, local, servers, timeout) as make:
+    with _maker(sizes, here, servers, timeout) as make:
         sys.exit(process(jobs, make, "thumbnails", json))
 
 
@@ -77,19 +80,33 @@ def _sizes(words: list[str], values: dict[str, Any]) -> dict[str, Spec | str]:
     return found
 
 
+class Here(NamedTuple):
+    """What this process needs to make them itself."""
+
+    settings: Config
+    marks: Mapping[str, bytes]
+
+    @classmethod
+    def of_the_settings(cls, values: dict[str, Any]) -> Here:
+        """Raises UsageError."""
+        from fleet import config
+        from fleet.cli.marks import marks
+
+        settings = config.load()
+        return cls(settings, marks(values, settings))
+
+
 @contextmanager
-def _maker(sizes: Mapping[str, Spec | str], local: bool, servers: str | None, timeout: float) -> Iterator[Maker]:
+def _maker(sizes: Mapping[str, Spec | str], here: Here | None, servers: str | None, timeout: float) -> Iterator[Maker]:
     """Who makes them: the fleet, or this process."""
-    if not local:
+    if here is None:
         from fleet.client import Client
 
         with Client(servers, timeout=timeout) as client:
             yield lambda data: client.thumbnails(data, sizes).stream
         return
-    from fleet import config
     from fleet.images import envelope, render_many
 
-    settings = config.load()
-    specs = {name: envelope.preset_of(s, settings.presets) if isinstance(s, str) else s for name, s in sizes.items()}
-    limits, marks = settings.limits, settings.marks()
-    yield lambda data: lambda: render_many(data, specs, limits, watermarks=marks)
+    presets, limits = here.settings.presets, here.settings.limits
+    specs = {name: envelope.preset_of(size, presets) if isinstance(size, str) else size for name, size in sizes.items()}
+    yield lambda data: lambda: render_many(data, specs, limits, watermarks=here.marks)

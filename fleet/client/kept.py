@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 from fleet.client import waiting
-from fleet.client.shell import AnyShell, Shell, TaskKind
+from fleet.client.shell import AnyShell, Shell, TaskKind, as_sent
 from fleet.client.waiting import OwnTask
 from fleet.errors import (
     Deadline,
@@ -78,8 +78,8 @@ class OwnJob:
     """One job, named by its handle, or by its function and unique; and who asks for it."""
 
     def __init__(self, client: AnyShell, handle: str | None, function: str | None, unique: str | None) -> None:
-        if not handle and not (function and unique):
-            raise UsageError("a job is named by its handle, or by its function and unique")
+        if bool(handle) == bool(function or unique) or bool(function) != bool(unique):
+            raise UsageError("a job is named by its handle, or else by its function and unique together")
         self.handle = handle
         self.server: Address | None = None  # once one was found that knows it
         self._client = client
@@ -279,12 +279,12 @@ async def submit_on_terms(
     timeout: float | None,
 ) -> TaskKind:
     """Submit a background job of which more is to be said than a packet can hold. Raises as `Client.submit` does."""
-    deadline = client._deadline(timeout)
+    deadline, function = client._deadline(timeout), as_sent(order["function"])
     parts = (json.dumps(order).encode() + b"\n", data)
     task = await client._submit(OwnTask, kept.SUBMIT, parts, unique, timeout=timeout)
     _check(task, f"{kept.SUBMIT}:")
     handle = await waiting.result(task, _left(deadline))
-    submitted = client._task_kind()(order["function"].encode(), (), task.unique, order["priority"], True)
+    submitted = client._task_kind()(function, (), task.unique, order["priority"], True)
     submitted._client, submitted._home, submitted.server = task._client, task._home, task.server
     submitted.created(handle)
     return submitted

@@ -28,7 +28,8 @@ def late(function: bytes, functions: Sequence[FunctionStatus]) -> str:
     names = {name.decode("utf-8", "replace") for name in (function, printable(function))}
     workers, jobs = next(((row.workers, row.jobs) for row in functions if row.name in names), (0, 0))
     if not workers:
-        return f"no worker has registered {function.decode('utf-8', 'replace')!r} there ({_listed(functions)})"
+        name = function.decode("utf-8", "replace")
+        return f"no worker has registered {name!r} there ({_listed(name, functions)})"
     return f"it has {_count(workers, 'worker')} there for {_count(jobs, 'job')}; give it longer, or start more workers"
 
 
@@ -36,8 +37,13 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _listed(functions: Sequence[FunctionStatus]) -> str:
+def _listed(name: str, functions: Sequence[FunctionStatus]) -> str:
+    """The functions that could have been meant; else the first of them all."""
+    from difflib import get_close_matches
+
     names = sorted(row.name for row in functions if row.workers)
+    if near := get_close_matches(name, names):
+        return f"did you mean {' or '.join(near)}?"
     more = f" and {len(names) - NAMES_MOST} more" if len(names) > NAMES_MOST else ""
     return f"functions there: {', '.join(names[:NAMES_MOST])}{more}" if names else "nor any other function"
 

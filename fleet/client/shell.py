@@ -112,8 +112,8 @@ class Shell(ABC, Generic[TaskKind, PictureKind, ThumbsKind, JobKind]):
     ) -> T:
         # With a unique of its own a task that is sent again, because its server's answer was lost, is not doubled.
         key = os.urandom(16).hex() if unique is None else unique
-        task = kind(function.encode(), workload, key.encode() if isinstance(key, str) else key, priority, background)
-        task.only, task.terms, task.reducer, task.unread_most = server, terms, reducer.encode(), self.unread_bytes
+        task = kind(as_sent(function), workload, as_sent(key), priority, background)
+        task.only, task.terms, task.reducer, task.unread_most = server, terms, as_sent(reducer), self.unread_bytes
         self._check(task)
         task._client, task._home = self, self._alive()
         self._change(lambda now: self._dispatch.place(task, now))
@@ -170,6 +170,14 @@ class Shell(ABC, Generic[TaskKind, PictureKind, ThumbsKind, JobKind]):
             except (FleetError, ValueError):
                 pass  # it answers in its own way, or not at all
         return LONGER
+
+
+def as_sent(name: str | bytes) -> bytes:
+    """A function, a unique or a reducer. Raises UsageError for text that is none, as of a file's name."""
+    try:
+        return name.encode() if isinstance(name, str) else name
+    except UnicodeEncodeError:
+        raise UsageError(f"{name!r} cannot be sent: it is not UTF-8") from None
 
 
 AnyShell = Shell[Any, Any, Any, Any]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FIELDS: Final = packets.SHAPES[packets.SUBMIT_JOB_SCHED].args[2:-1]
+SUCH: Final = "write '0 3 * * *' for three each night, in UTC, or '*/15 * * * *' for each quarter of an hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Terms:
 def _fields(schedule: str) -> str:
     fields = schedule.split()
     if len(fields) != len(FIELDS):
-        raise UsageError(f"schedule {schedule!r} has {len(fields)} fields; it is five: {', '.join(FIELDS)}")
+        count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+        raise UsageError(f"schedule {schedule!r} has {count}, and not the five {' '.join(FIELDS)}; {SUCH}")
     return " ".join(fields)
 
 

@@ -265,9 +265,14 @@ def _mark(spec: Spec, size: Size, terms: _Terms) -> Image.Image | None:
     if spec.watermark not in terms.watermarks:
         known = ", ".join(terms.watermarks) or "none"
         raise BadSpec(f"there is no watermark {spec.watermark!r}; the settings have: {known}")
-    with _opened(terms.watermarks[spec.watermark], 1, replace(terms, complete=True)) as (_, source):
-        planned = plan(source.size, *room(size, spec.watermark_size), "inside")
-        return source.load(Reduction(planned.crop, planned.scaled)).frames[0].image
+    try:
+        with _opened(terms.watermarks[spec.watermark], 1, replace(terms, complete=True)) as (_, source):
+            planned = plan(source.size, *room(size, spec.watermark_size), "inside")
+            return source.load(Reduction(planned.crop, planned.scaled)).frames[0].image
+    except BadImage as error:
+        if error.reason not in BadImage.FINAL:
+            raise
+        raise BadSpec(f"the watermark cannot be used: {error}") from error  # the picture is good, perhaps
 
 
 def _facts(

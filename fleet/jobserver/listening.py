@@ -40,9 +40,11 @@ def open_sockets(address: Address, backlog: int) -> list[socket.socket]:
         ):
             port = sockets[0].getsockname()[1] if sockets else address.port
             sockets.append(_open(socket.socket(family, kind, protocol), (where[0], port, *where[2:]), backlog))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for sock in sockets:
             sock.close()
+        if isinstance(error, UnicodeError):  # it was not even asked for
+            raise CannotListen(f"cannot listen on {address}: that is no name of a host; choose another") from error
         # The resolver's numbers are below 0, and its words are its own.
         named = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         reason = (named or str(error)).lower()

@@ -158,7 +158,8 @@ class Machine:
             self._todo.append(Report(f"{name} stopped: {cause}"))
             life.state, life.due, life.cause = State.STOPPED, NEVER, cause
         elif not self._was_ready and end.status in self._policy.fatal:
-            self._todo.append(Report(f"{name} {cause}; at the first start that is not tried again"))
+            if end.status not in self._policy.told:
+                self._todo.append(Report(f"{name} {cause}; at the first start that is not tried again"))
             life.state, life.due, life.cause = State.EXITED, NEVER, cause
             self._stop_all(end.status)
         else:

@@ -114,6 +114,7 @@ class Policy:
     # Exit codes that end everything before the fleet was ever ready: usage, EX_CONFIG (say, the port is taken), and
     # the shell's own "cannot be run" and "not found". Whoever typed the command is still looking at it.
     fatal: frozenset[int] = frozenset({2, 78, 126, 127})
+    told: frozenset[int] = frozenset({2, 78})  # those of our own commands, which have said why in a line of theirs
 
 
 class Exit(NamedTuple):

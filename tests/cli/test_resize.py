@@ -218,7 +218,7 @@ def test_m25_a_part_of_a_picture_is_said_to_be_one(resize: Resize, tmp_path: Pat
         (["-o", "thumb.tiff"], "no format is written as .tiff"),
         (["-o", "tests"], "tests is a directory; use -d tests, or name a file in it"),
         (["-o", "tests/none/"], "tests/none/ is a directory; use -d tests/none/, or name a file in it"),
-        (["-o", ""], "-o has no name after it"),
+        (["-o", ""], "--output has no value; leave it out"),
     ],
 )
 def test_where_the_result_goes_must_be_clear(words: list[str], why: str) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from fleet import Job, Worker
 from fleet.settings import Address
 from fleet.version import __version__
 from tests.cli.command import complaint, fleet
 from tests.client.test_blocking import closed_port, silent
 from tests.interop.servers import GEARMAND
 from tests.peer import chatty, explode, reverse, worker
-from tests.processes import Program
+from tests.processes import LIMIT_S, Program
 
 pytestmark = pytest.mark.system
 
@@ -37,6 +39,29 @@ def test_run_in_the_background_prints_the_handle(server: Address) -> None:
     done = fleet("run", "-f", "nobody", "-b", "--priority", "low", "x", server=server)
     assert done.returncode == 0
     assert done.stdout.startswith(b"H:")
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_the_worker_is_told_the_reducer(server: Address, background: bool) -> None:
+    words = ("run", "-f", "split", "--reducer", "words", "a text", *(["-b"] if background else []))
+    with Worker(server) as splitter, ThreadPoolExecutor(1) as thread:
+        told: list[str] = []
+
+        def split(job: Job) -> str:
+            told.append(job.reducer)
+            return f"{job.reducer}: {job.workload.decode()}"
+
+        splitter.register("split", split)
+        works = thread.submit(splitter.work, 1)
+        done = fleet(*words, server=server)
+        works.result(LIMIT_S)
+    assert (done.returncode, told) == (0, ["words"])
+    assert done.stdout.startswith(b"H:") if background else done.stdout == b"words: a text"
+
+
+def test_a_reducer_with_a_priority_is_refused() -> None:
+    done = fleet("run", "-f", "f", "--reducer", "r", "--priority", "high", "x")
+    assert (done.returncode, "a job with a reducer and a time or a priority" in complaint(done)) == (2, True)
 
 
 def test_terms_without_the_background_are_refused_in_the_commands_own_words() -> None:

@@ -43,6 +43,23 @@ def made(here: Path) -> dict[str, Header]:
     return {path.name: sniff(path.read_bytes()) for path in sorted((here / "out").iterdir())}
 
 
+@pytest.mark.parametrize("command", [("resize", "-o", "out.png"), ("thumbnails", "-d", ".", "--size", "out=80x60")])
+def test_a_watermark_is_a_file_of_this_machine(command: tuple[str, ...], here: Path) -> None:
+    def marked(mark: str) -> Done:
+        return fleet(*command, "--local", "kitten-palette.png", "--watermark", mark, cwd=here)
+
+    assert (marked("orientation-1.jpg").returncode, len(list(here.glob("*out.png")))) == (0, 1)
+    (here / "text.png").write_text("hello " * 50)
+    for mark, text in {
+        "nosuch.png": "there is no file nosuch.png, and no watermark of that name in the settings",
+        "a" * 300: "and no watermark of that name in the settings",
+        ".": "cannot read .: it is a directory",
+        "text.png": "kitten-palette.png: the watermark cannot be used: this is text, not a picture",
+    }.items():
+        done = marked(mark)
+        assert (done.returncode, text in complaint(done)) == (2, True), done.stderr
+
+
 def test_all_sizes_of_all_that_a_pattern_fits(thumbnails: Thumbnails, here: Path) -> None:
     done = thumbnails("*.jpg", "kitten.gif", *SIZES, "--preset", "avatar", "--json")
     assert (done.returncode, done.stderr) == (0, b"")

@@ -146,11 +146,10 @@ def test_every_wait_has_a_deadline(client: Client) -> None:
 
 def test_a_deadline_says_that_no_worker_has_registered_the_function(server: Address, client: Client) -> None:
     with client, worker(server, resize=silent, thumbnail=silent):
-        there = r"\(functions there: resize, thumbnail\)"
-        with pytest.raises(
-            Deadline, match=rf"at {server} in [\d.]+ s; no worker has registered 'resise' there {there}$"
-        ):
-            client.run("resise", timeout=0.05)
+        for name, there in {"resise": r"did you mean resize\?", "f": "functions there: resize, thumbnail"}.items():
+            said = rf"at {server} in [\d.]+ s; no worker has registered '{name}' there \({there}\)$"
+            with pytest.raises(Deadline, match=said):
+                client.run(name, timeout=0.05)
         with pytest.raises(Deadline, match="it has 1 worker there for 1 job; give it longer"):
             client.run("resize", timeout=0.05)
     with Client(server) as alone, pytest.raises(Deadline, match=r"registered 'f' there .nor any other function"):

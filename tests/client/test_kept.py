@@ -242,8 +242,8 @@ def test_jobs_are_listed_over_all_servers_and_over_many_pages(spawn: Spawn) -> N
 
 
 def test_a_job_must_be_named() -> None:
-    for names in ({}, {"function": "f"}, {"unique": "u"}):
-        with pytest.raises(UsageError, match="by its handle, or by its function and unique"):
+    for names in ({}, {"function": "f"}, {"unique": "u"}, {"handle": "h", "function": "f", "unique": "u"}):
+        with pytest.raises(UsageError, match="by its handle, or else by its function and unique"):
             Client().job(**names)
 
 

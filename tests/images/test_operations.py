@@ -183,6 +183,12 @@ def test_a_watermark_is_where_and_as_large_and_as_clear_as_asked(gravity: str, a
     assert (red[2] - red[0], red[3] - red[1]) == (10, 10)
 
 
+@pytest.mark.parametrize("mark", [b"hello " * 50, small("png", (40, 40), "#ff0000")[:60], b""])
+def test_a_watermark_that_is_none_is_not_the_pictures_fault(mark: bytes) -> None:
+    with pytest.raises(BadSpec, match=r"^the watermark cannot be used: "):
+        render(halves(), Spec(100, 100, watermark="logo"), watermarks={"logo": mark})
+
+
 def test_padding_is_around_the_box() -> None:
     image = made(halves(), width=40, height=20, padding=5, background="#00ff00")
     assert image.size == (50, 30)

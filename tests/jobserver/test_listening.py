@@ -36,7 +36,12 @@ def test_a_name_is_resolved(opened: list[socket.socket]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "reason"), [("192.0.2.1", "cannot assign requested address"), ("no-such-host.invalid", "not known")]
+    ("host", "reason"),
+    [
+        ("192.0.2.1", "cannot assign requested address"),
+        ("no-such-host.invalid", "not known"),
+        ("a..b", "no name of a host"),
+    ],
 )
 def test_an_address_that_is_not_ours_is_a_clear_error(host: str, reason: str) -> None:
     with pytest.raises(CannotListen, match=rf"cannot listen on {host}:7: .*{reason}.*choose another"):

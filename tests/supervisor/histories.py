@@ -137,18 +137,15 @@ HISTORIES: dict[str, tuple[History, int | None]] = {
             *UP[:2],
             (
                 1.5,
-                died("pool", 2),
+                died("pool", 127),
                 [HOPELESS, Terminate("server")],
             ),
             (1.6, died("server", 0, "exited with code 0"), [Report("server stopped: exited with code 0")]),
         ],
-        2,
+        127,
     ),
-    "alone, too": (
-        [
-            (0.0, nothing, [FIRST]),
-            (0.5, died("server", 78), [Report("server died; at the first start that is not tried again")]),
-        ],
+    "alone, too, and what has said why itself is not reported": (
+        [(0.0, nothing, [FIRST]), (0.5, died("server", 78), [])],
         78,
     ),
     "later it is tried again": (
@@ -219,12 +216,12 @@ HISTORIES: dict[str, tuple[History, int | None]] = {
             *UP[:2],
             (
                 1.5,
-                died("pool", 78),
+                died("pool", 126),
                 [HOPELESS, Terminate("server")],
             ),
             (1.6, asked(SIGINT), []),
             (1.7, died("server", 0), [Report("server stopped: died")]),
         ],
-        78,
+        126,
     ),
 }

@@ -116,4 +116,5 @@ def test_a_store_that_cannot_be_opened_ends_it_with_what_to_do(spawn: Callable[.
 def test_a_taken_port_ends_it_with_the_reason(spawn: Callable[..., Program], server: Address) -> None:
     fleet = spawn(*FLEET, "up", "--workers", "1", "--port", str(server.port), "--store", "none")
     assert fleet.ended() == 78
-    assert f"cannot listen on {server}: address already in use" in "\n".join(fleet.err.rest())
+    (line,) = fleet.err.rest()
+    assert line.startswith(f"fleet: cannot listen on {server}: address already in use; stop what uses the port, or")
