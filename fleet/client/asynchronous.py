@@ -46,6 +46,7 @@ class AsyncClient(Shell[AsyncTask, AsyncPictureTask, AsyncThumbnails, AsyncKeptJ
     submit = submitting(calls.submit)
     run = calls.run
     resize = submitting(calls.resize)
+    resize_later = calls.resize_later
     thumbnails = submitting(calls.thumbnails)
     job = calls.job
     jobs = calls.jobs

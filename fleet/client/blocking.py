@@ -50,6 +50,7 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
     submit = blocking(calls.submit)
     run = blocking(calls.run)
     resize = blocking(calls.resize)
+    resize_later = blocking(calls.resize_later)
     thumbnails = blocking(calls.thumbnails)
     job = calls.job
     jobs = blocking_each(calls.jobs)

@@ -149,17 +149,70 @@ async def resize(
         BadImage: the picture is too large to send.
         NoServer, QueueFull: as `submit`.
     """
+    options = {"width": width, "height": height, **options}
+    function, workload = await _smaller(client, source, function, preset, facts, options)
+    return await client._submit(client._picture_kind(), function, workload, timeout=timeout)
+
+
+async def resize_later(
+    client: Shell[TaskKind, Any, Any, Any],
+    /,
+    source: Source,
+    width: int | EllipsisType | None = ...,
+    height: int | EllipsisType | None = ...,
+    *,
+    preset: str | None = None,
+    facts: bool = False,
+    function: str = "resize",
+    unique: str | bytes | None = None,
+    priority: Priority = "normal",
+    at: datetime | float | None = None,
+    delay: float | None = None,
+    ttl: float | None = None,
+    attempts: int | None = None,
+    timeout: float | None = None,
+    **options: Any,
+) -> TaskKind:
+    """As `resize`, in the background: at a job server with a store the job outlives this process, and the server's.
+
+    ``client.job(task.handle).picture()`` is the `Picture`, here or in another process, once it is made.
+
+    Args:
+        source, width, height, options, preset, function: as `resize`.
+        facts: whether the picture is to have its `facts`; they stand before it in the result, which whoever asks for
+            the bytes gets with them.
+        unique, priority, at, delay, ttl, attempts, timeout: as `submit`.
+
+    Raises: as `resize` and `submit`.
+    """
+    options = {"width": width, "height": height, **options}
+    function, workload = await _smaller(client, source, function, preset, facts, options)
+    return await submit(
+        client,
+        function,
+        b"".join(workload),
+        unique=unique,
+        priority=priority,
+        background=True,
+        at=at,
+        delay=delay,
+        ttl=ttl,
+        attempts=attempts,
+        timeout=timeout,
+    )
+
+
+async def _smaller(
+    client: AnyShell, source: Source, function: str, preset: str | None, facts: bool, options: dict[str, Any]
+) -> tuple[str, tuple[Data, ...]]:
+    """Which function makes a picture smaller, and of what workload. Raises as `resize`."""
     from fleet.client.images import packed, packed_for_preset
 
-    most = client.limits.packet_bytes
-    source = await client._loaded(source)
-    if preset:
-        given = {side: px for side, px in (("width", width), ("height", height)) if px is not ...}
-        workload = packed_for_preset(source, given | options, facts, most)  # which the pool refuses
-        function = f"thumb.{preset}"
-    else:
-        workload = packed(source, {"width": width, "height": height, **options}, facts, most)
-    return await client._submit(client._picture_kind(), function, workload, timeout=timeout)
+    source, most = await client._loaded(source), client.limits.packet_bytes
+    if not preset:
+        return function, packed(source, options, facts, most)
+    given = {name: value for name, value in options.items() if value is not ...}
+    return f"thumb.{preset}", packed_for_preset(source, given, facts, most)  # which the pool refuses
 
 
 async def thumbnails(

@@ -14,7 +14,8 @@ from typing import IO, Any, Final
 
 from fleet.client import waiting
 from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
-from fleet.images import Picture, Spec, envelope
+from fleet.images import Picture as Picture
+from fleet.images import Spec, envelope
 from fleet.protocol import Data, payload
 from fleet.settings import MIB
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fleet.client import waiting
 from fleet.client.shell import AnyShell, Shell, TaskKind, as_sent
@@ -33,6 +33,9 @@ from fleet.errors import (
 )
 from fleet.protocol import Data, kept
 from fleet.settings import Address
+
+if TYPE_CHECKING:
+    from fleet.client.images import Picture
 
 State = Literal["waiting", "queued", "running", "completed", "failed", "dead", "cancelled", "expired"]
 Change = Literal["cancel", "retry", "purge"]
@@ -163,6 +166,21 @@ async def result(job: OwnJob, timeout: float | None = None) -> bytes:
         raise await job._end_of(failure) from None
 
 
+async def picture(job: OwnJob, timeout: float | None = None) -> Picture:
+    """What the job's worker returned, which is a picture; waits for it, `timeout` seconds at most.
+
+    Raises:
+        BadImage: the source could not be processed; `reason` says of which kind the trouble is.
+        JobFailed, ...: as `result`.
+    """
+    from fleet.client import images
+
+    try:
+        return images.opened(await result(job, timeout))[1]
+    except JobFailed as failure:
+        raise images.understood(failure) from None
+
+
 async def status(job: OwnJob, timeout: float | None = None) -> JobInfo:
     """What is known of the job now. Raises as `result` does, but for how the job ended."""
     named = {"handle": job.handle} if job.handle else job._named
@@ -193,6 +211,7 @@ class KeptJob(OwnJob):
     """One job, named by its handle, or by its function and unique. Made by `Client.job`."""
 
     result = waiting.blocking(result)
+    picture = waiting.blocking(picture)
     status = waiting.blocking(status)
     cancel = waiting.blocking(cancel)
     workload = waiting.blocking(workload)
@@ -202,6 +221,7 @@ class AsyncKeptJob(OwnJob):
     """One job, named by its handle, or by its function and unique, to await. Made by `AsyncClient.job`."""
 
     result = result
+    picture = picture
     status = status
     cancel = cancel
     workload = workload

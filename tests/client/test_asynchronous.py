@@ -476,6 +476,8 @@ def test_pictures_from_uploads_files_and_bytes(fleet_of_two: Address, large_jpeg
             assert {name: thumb.width async for name, thumb in thumbs} == {"avatar": 64, "card": 320}
             assert set(await thumbs.result()) == {"avatar", "card"}
             assert [name async for name, _ in fleet.thumbnails(large_jpeg, {"small": {"width": 32}})] == ["small"]
+            later = await fleet.resize_later(Upload(large_jpeg), 64)  # type: ignore[arg-type]
+            assert (await fleet.job(later.handle).picture()).width == 64
             with pytest.raises(BadImage, match="text, not a picture"):
                 await fleet.resize(b"hello " * 100).result()
 

@@ -12,8 +12,7 @@ from fleet import Client
 from fleet.client.images import Thumbnails
 from fleet.errors import BadImage, BadSpec, JobFailed, UsageError
 from fleet.images import Header, Spec, sniff
-from fleet.settings import Address
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, listening
 from tests.processes import FLEET, LIMIT_S, Program
 
 pytestmark = pytest.mark.system
@@ -22,8 +21,9 @@ PRESET = '[presets.avatar]\nwidth = 64\nheight = 64\nfit = "cover"\nformat = "we
 
 
 @pytest.fixture
-def client(spawn: Callable[..., Program], server: Address, tmp_path: Path) -> Iterator[Client]:
-    """A client of a pool of two that has a preset."""
+def client(spawn: Callable[..., Program], tmp_path: Path) -> Iterator[Client]:
+    """A client of a pool of two that has a preset, and of a job server that keeps jobs."""
+    server = listening(spawn(*FLEET, "server", "--port", "0", "--store", "memory"))
     (tmp_path / "fleet.toml").write_text(PRESET)
     where = {"FLEET_CONFIG": str(tmp_path / "fleet.toml")}
     pool = spawn(*FLEET, "worker", "--workers", "2", "--servers", str(server), env=where)
@@ -45,6 +45,24 @@ def test_a_preset_is_asked_for_by_name_and_by_any_client(client: Client) -> None
     picture = (SAMPLES / "kitten.png").read_bytes()
     assert client.resize(picture, preset="avatar").result() == client.run("thumb.avatar", picture)
     assert sniff(client.run("thumb.avatar", picture)) == Header("webp", 64, 64)
+
+
+def test_a_picture_that_is_made_later_is_fetched_as_a_picture_or_as_its_bytes(client: Client) -> None:
+    task = client.resize_later(SAMPLES / "orientation-6.jpg", 40, fit="cover", format="webp", attempts=3)
+    picture = client.job(task.handle).picture()
+    assert (picture.format, picture.width, picture.facts) == ("webp", 40, None)
+    assert client.job(task.handle).result() == picture
+    task = client.resize_later(SAMPLES / "orientation-6.jpg", preset="avatar", facts=True)
+    avatar = client.job(task.handle).picture()
+    assert avatar.facts
+    assert (avatar.facts.source_width, avatar.width) == (640, 64)
+
+
+def test_a_picture_that_could_not_be_made_later_says_why_as_one_that_is_waited_for(client: Client) -> None:
+    task = client.resize_later(b"no picture")
+    with pytest.raises(BadImage, match="not a picture") as caught:
+        client.job(task.handle).picture()
+    assert caught.value.reason == "unsupported"
 
 
 def test_several_sizes_as_they_come_and_by_name(client: Client) -> None:

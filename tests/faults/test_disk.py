@@ -149,10 +149,14 @@ def test_f09_a_full_disk_refuses_new_jobs_lets_old_ones_end_and_heals_unaided(sm
     store.close()
 
 
-def test_f09_with_room_from_elsewhere_it_takes_new_jobs_unaided(small_disk: Path) -> None:
+def test_f09_with_room_from_elsewhere_it_takes_new_jobs_unaided(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store, numbers = SqliteStore(small_disk / "jobs"), itertools.count()
     while ask(store, stores.Put(entry(f"job-{next(numbers)}")._replace(workload=bytes(400_000)))) == Stored():
         pass
+    (told,) = caplog.messages
+    assert told == f"the disk of {small_disk}/jobs is full: no new background job is taken until there is room"
     (small_disk / "ballast").unlink()
     assert ask(store, stores.Put(entry("again"))) == Stored()
     store.close()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fleet.jobserver import failpoints, stores
+from fleet.jobserver.log import log
 from fleet.jobserver.stores import (
     BackedUp,
     Backlog,
@@ -50,6 +51,7 @@ from fleet.jobserver.stores.schema import COLUMNS, INSERT, ROW, SELECT
 TOGETHER: Final = 16  # jobs put with one statement, which keeps a copy of what it was given
 SMALL_BYTES: Final = 8 * 1024  # larger ones are put alone
 INSERTS: Final = [INSERT.format("job") + f", {ROW}" * (number - 1) for number in range(TOGETHER + 1)]
+TELL_FULL_S: Final = 60.0
 DAMAGED: Final = "the disk has changed it"
 
 
@@ -66,6 +68,7 @@ class SqliteStore:
         self._path = path
         self._reserve = Reserve(path)
         self._broken: StoreBroken | None = None
+        self._tell_full_at = 0.0  # seconds, monotonic
         self._claims = Claims()
         with contextlib.ExitStack() as unless_opened:
             self._lock = locked(path)
@@ -120,9 +123,16 @@ class SqliteStore:
                 return self._transaction(batch, takes=True)
             except _Full:
                 self._reserve.give_up()
+        self._tell_that_it_is_full()
         answers = self._transaction(batch, takes=False)
         self._make_room()
         return answers
+
+    def _tell_that_it_is_full(self) -> None:
+        """Now and then: the log may be on the same disk."""
+        if time.monotonic() >= self._tell_full_at:
+            self._tell_full_at = time.monotonic() + TELL_FULL_S
+            log.warning("the disk of %s is full: no new background job is taken until there is room", self._path)
 
     def _transaction(self, batch: Sequence[Request], *, takes: bool) -> list[Any]:
         """Carry the batch out; unless it `takes` new jobs, those are refused."""
