@@ -84,3 +84,10 @@ def keep_alive(sock: socket.socket) -> None:
     for name, value in KEEPALIVE:
         if option := getattr(socket, name, None):
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def reason_of(error: OSError) -> str:
+    """Why there is no connection, in the system's words. What the resolver raises has numbers of its own."""
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return (error.strerror or str(error)).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 from collections.abc import Iterator
@@ -47,3 +48,12 @@ def test_when_all_refuse_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     known_as(monkeypatch, (closed.host, closed.port), (closed.host, closed.port))
     with pytest.raises(ConnectionRefusedError):
         dialled(dial.Dial(dial.resolved(Address("localhost"))))
+
+
+def test_a_reason_is_said_in_words_and_not_in_numbers() -> None:
+    assert dial.reason_of(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 1)")) == (
+        "connection refused"
+    )
+    with pytest.raises(OSError) as unknown:
+        dial.resolved(Address("nowhere.invalid"))
+    assert dial.reason_of(unknown.value).startswith(("name or service not known", "temporary failure"))

@@ -7,8 +7,9 @@ import socket
 import time
 from typing import Any, Final, NamedTuple
 
-from fleet.client.link import LinkLost, reason_of
+from fleet.client.link import LinkLost
 from fleet.client.reasons import REMEDY
+from fleet.dial import reason_of
 from fleet.errors import Deadline, NoServer
 from fleet.protocol.admin import END
 from fleet.settings import MIB, Address

@@ -29,7 +29,7 @@ from fleet.client.waiting import AsyncTask, submitting
 from fleet.dial import resolved
 from fleet.errors import FleetError, UsageError
 from fleet.protocol import payload
-from fleet.settings import Address, Servers
+from fleet.settings import Address
 
 
 class AsyncClient(Shell[AsyncTask, AsyncPictureTask, AsyncThumbnails, AsyncKeptJob]):
@@ -52,11 +52,11 @@ class AsyncClient(Shell[AsyncTask, AsyncPictureTask, AsyncThumbnails, AsyncKeptJ
     jobs = calls.jobs
     dead = calls.dead
 
-    def __init__(self, servers: Servers = None, **how: Any) -> None:
-        self._links: list[WatchedLink] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
+    _links: Sequence[WatchedLink] = ()
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def _prepare(self) -> None:
         self._home = (os.getpid(), 0)  # the process, and how often it began there
-        super().__init__(servers, **how)
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fleet.client import calls
 from fleet.client.dispatch import Dispatch
@@ -24,7 +24,7 @@ from fleet.client.shell import Shell
 from fleet.client.waiting import Task as Task
 from fleet.client.waiting import blocking, blocking_each
 from fleet.errors import FleetError, UsageError
-from fleet.settings import Address, Servers
+from fleet.settings import Address
 
 if TYPE_CHECKING:
     from fleet.client.admin import FunctionStatus
@@ -56,11 +56,7 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
     jobs = blocking_each(calls.jobs)
     dead = blocking_each(calls.dead)
 
-    def __init__(self, servers: Servers = None, **how: Any) -> None:
-        super().__init__(servers, **how)
-        self._begin()
-
-    def _begin(self) -> None:
+    def _prepare(self) -> None:
         self._pid = os.getpid()
         self._changed = threading.Condition()
         links = {address: Link(address, self.limits.packet_bytes) for address in self.servers}
@@ -114,7 +110,7 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
 
     def _leave_to_parent(self) -> None:
         self._close_sockets()  # this process's descriptors only; the parent's connections stay open
-        self._begin()
+        self._prepare()
 
     async def _wait(self, done: Callable[[], bool], deadline: float) -> bool:
         with self._changed:

@@ -1,11 +1,10 @@
-"""One job server as the blocking client sees it: a non-blocking socket, its conversation, and its health.
+"""One job server as a client sees it: a non-blocking socket, its conversation, and its health.
 
 Every `OSError` becomes a reason in words here; the client decides what to do about it.
 """
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import struct
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 from fleet.client.conversation import Conversation
 from fleet.client.routing import Health
-from fleet.dial import Dial, resolved
+from fleet.dial import Dial, reason_of, resolved
 from fleet.errors import ProtocolError
 from fleet.settings import MIB, Address
 
@@ -156,9 +155,3 @@ class Link:
                     return
             else:
                 self.conversation.filled(count)
-
-
-def reason_of(error: OSError) -> str:
-    if error.errno and error.errno > 0:
-        return os.strerror(error.errno).lower()
-    return (error.strerror or str(error)).lower()  # a name that does not resolve has numbers of its own

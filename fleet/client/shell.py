@@ -1,8 +1,8 @@
 """What both clients have in common: all but how one waits.
 
-Rule 1: a shell brings `_alive`, `_change`, `_wait`, `_functions_at`, and the kinds of what it gives to people; all else
-is here, in `calls` and in what these use, and is the same for both. Rule 2: the tasks' state changes within `_change`
-and while somebody waits, and nowhere else.
+Rule 1: a shell brings `_prepare`, `_alive`, `_change`, `_wait`, `_functions_at`, and the kinds of what it gives to
+people; all else is here, in `calls` and in what these use, and is the same for both. Rule 2: the tasks' state changes
+within `_change` and while somebody waits, and nowhere else.
 """
 
 from __future__ import annotations
@@ -56,11 +56,16 @@ class Shell(ABC, Generic[TaskKind, PictureKind, ThumbsKind, JobKind]):
         self.unread_bytes = unread_bytes
         self.limits = limits or ServerLimits()
         self._homes: dict[str, Address] = {}  # servers of kept jobs, by what their handles begin with
+        self._prepare()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {','.join(map(str, self.servers))}>"
 
     # -- what a shell brings ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Be ready to be used, at the end of the constructor, which both have in common."""
 
     @abstractmethod
     def _task_kind(self) -> type[TaskKind]: ...

@@ -74,10 +74,12 @@ class TaskState:
 
     @property
     def accepted(self) -> bool:
+        """Whether a job server has it."""
         return self.handle is not None
 
     @property
     def done(self) -> bool:
+        """Whether `result` would not wait; of a background task, whether it is accepted."""
         return self.error is not None or self.completed_with is not None or (self.background and self.accepted)
 
     def created(self, handle: bytes) -> None:

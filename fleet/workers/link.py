@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import sys
 from collections.abc import Iterator
 from typing import Final, Protocol, cast
 
 from fleet.backoff import Backoff
-from fleet.dial import keep_alive
+from fleet.dial import keep_alive, reason_of
 from fleet.errors import ProtocolError
 from fleet.protocol import Data
 from fleet.settings import Address, ServerLimits
@@ -67,7 +66,7 @@ class Link(asyncio.BufferedProtocol):
             except TimeoutError:
                 self.reason = f"no connection in {CONNECT_S:g} s"
             except OSError as error:
-                self.reason = os.strerror(error.errno).lower() if error.errno else str(error)
+                self.reason = reason_of(error)
             self.failures += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fleet.backoff import Backoff
-from fleet.dial import Dial, resolved
+from fleet.dial import Dial, reason_of, resolved
 from fleet.errors import JobCancelled, JobFailed, ProtocolError, UsageError
 from fleet.protocol import Data, payload
 from fleet.settings import Address, PoolLimits, ServerLimits, Servers, parse_servers
@@ -165,7 +165,7 @@ class Worker:
         try:
             do()
         except (OSError, ProtocolError) as error:
-            self._lost(link, str(error))
+            self._lost(link, reason_of(error) if isinstance(error, OSError) else str(error))
             return
         if was_connecting and not link.connecting:
             log.info("connected to %s", link.address)

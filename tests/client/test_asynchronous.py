@@ -87,6 +87,11 @@ def test_both_clients_have_the_same_names_and_the_same_arguments(one: type, othe
     assert calls(one) == calls(other)
 
 
+def test_both_clients_are_made_of_the_same_and_say_of_what() -> None:
+    assert inspect.signature(Client) == inspect.signature(AsyncClient)
+    assert list(inspect.signature(Client).parameters) == ["servers", "timeout", "unread_bytes", "limits"]
+
+
 # -- jobs -----------------------------------------------------------------------------------------------------------
 
 

@@ -164,6 +164,12 @@ def test_why_there_is_no_connection_is_known() -> None:
             await asyncio.sleep(0)
         assert nobody.reason == "connection refused"
         nobody.close()
+        lost = Link(slot, Address("nowhere.invalid"))
+        lost.open()
+        while not lost.failures:
+            await asyncio.sleep(0)
+        assert lost.reason.startswith(("name or service not known", "temporary failure"))
+        lost.close()
         assert await slot.told.get() == "opened"
 
     linked(silent, script)

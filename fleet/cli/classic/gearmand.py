@@ -159,6 +159,8 @@ def _store(chosen: Chosen) -> str:
         return ""
     if kind == "libsqlite3" and file:
         return f"sqlite:{file}"
+    if kind == "libsqlite3":
+        raise Senseless("--queue-type libsqlite3 needs a file: add --libsqlite3-db=FILE")
     raise Senseless(f"--queue-type {kind} is refused: {NO_QUEUE}")
 
 

@@ -78,6 +78,7 @@ def test_sqlite_is_the_persistent_queue() -> None:
         (["-q", "libpq"], "--queue-type libpq is refused: of the persistent queues there is libsqlite3"),
         (["-q", "libsqlite3"], "--libsqlite3-db=FILE"),
         (["--libsqlite3-db=x"], "--queue-type"),
+        (["-q", "libsqlite3"], "--queue-type libsqlite3 needs a file: add --libsqlite3-db=FILE"),
         (["--redis-server=x"], "of the persistent queues there is libsqlite3"),
         (["--store-queue-on-shutdown"], "kept before it is acknowledged"),
         (["-v"], "write --verbose=INFO"),
