@@ -106,7 +106,10 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
         with self._changed:
             self._alive()  # still: another thread may have closed it meanwhile
             do(time.monotonic())
-            self._wake_pump()
+            if self._pumping:
+                self._wake_pump()
+            else:
+                self._push()
 
     def _leave_to_parent(self) -> None:
         self._close_sockets()  # this process's descriptors only; the parent's connections stay open
@@ -148,7 +151,8 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
         for descriptor, event in events:
             if found := polled.get(descriptor):
                 self._link_ready(*found, event)
-        self._drain_wake()
+            else:
+                self._drain_wake()
         self._dispatch.due(time.monotonic())
 
     def _link_ready(self, link: Link, sock: socket.socket, event: int) -> None:
@@ -159,13 +163,18 @@ class Client(Shell["Task", "PictureTask", "Thumbnails", "KeptJob"]):
         except LinkLost as lost:
             self._dispatch.lost(link, str(lost), time.monotonic())
 
+    def _push(self) -> None:
+        """Send what the kernel takes, which is nearly always all of it: to ask first whether it does takes longer."""
+        for link in self._dispatch.links.values():
+            if link.conversation.outbox and link.sock and not link.connecting:
+                self._link_ready(link, link.sock, select.POLLOUT)
+
     def _wake_pump(self) -> None:
-        """There is something new to send: the pumping thread, if there is one, polls with another interest."""
-        if self._pumping:
-            try:
-                self._wake_in.send(b"!")
-            except BlockingIOError:
-                pass  # it is awake
+        """There is something new to send: the pumping thread polls with another interest."""
+        try:
+            self._wake_in.send(b"!")
+        except BlockingIOError:
+            pass  # it is awake
 
     def _drain_wake(self) -> None:
         try:
