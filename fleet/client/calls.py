@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet.client import waiting
 from fleet.client.routing import CONTENT, content_key
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fleet.client.kept import JobInfo
 
 Workload = Data | str
+OF_LATER: Final = frozenset({"attempts", "ttl", "at", "delay"})  # and no options of a picture
 
 
 async def submit(
@@ -149,6 +150,10 @@ async def resize(
         BadImage: the picture is too large to send.
         NoServer, QueueFull: as `submit`.
     """
+    if options.get("background") is True or options.keys() & OF_LATER:
+        raise UsageError(
+            "a picture that nobody waits for is made by resize_later, which takes attempts, ttl, at and delay"
+        )
     options = {"width": width, "height": height, **options}
     function, workload = await _smaller(client, source, function, preset, facts, options)
     return await client._submit(client._picture_kind(), function, workload, timeout=timeout)

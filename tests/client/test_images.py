@@ -65,6 +65,12 @@ def test_a_picture_that_could_not_be_made_later_says_why_as_one_that_is_waited_f
     assert caught.value.reason == "unsupported"
 
 
+@pytest.mark.parametrize("how", [{"background": True}, {"attempts": 3}, {"ttl": 600}])
+def test_what_is_for_later_is_told_where_it_belongs(client: Client, how: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="is made by resize_later"):
+        client.resize(b"a picture", 64, **how)
+
+
 def test_several_sizes_as_they_come_and_by_name(client: Client) -> None:
     sizes: dict[str, Any] = {"small": {"width": 40}, "full": Spec(400, 300), "face": "avatar"}
     batch = client.thumbnails(SAMPLES / "large.jpg", sizes)
