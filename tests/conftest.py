@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from fleet.settings import Address
+from tests import ports
 from tests.processes import FLEET, Program
 
 # Whoever runs the tests in the background, or under nohup, ignores these, and what is started here would inherit that.
@@ -34,6 +36,13 @@ def spawn() -> Iterator[Callable[..., Program]]:
     yield start
     for program in reversed(started):
         program.clear()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[ports.ClosedPort]:
+    """Makes ports that nobody listens on, unless the test has somebody do so; see ports.py."""
+    with ExitStack() as held:
+        yield lambda: held.enter_context(ports.held())
 
 
 @pytest.fixture
@@ -62,6 +71,13 @@ def listening(program: Program) -> Address:
     line = program.out.line()
     assert line.startswith("listening "), (line, program.err.rest())
     return Address.parse(line.removeprefix("listening "))
+
+
+def start_at(where: Address, spawn: Callable[..., Program], *options: str) -> Program:
+    """A job server that was just started on this port, one that is held for the test, and listens there."""
+    program = spawn(*FLEET, "server", "--port", str(where.port), *options)
+    assert listening(program) == where
+    return program
 
 
 def need(program: str) -> str:

@@ -32,6 +32,12 @@ def state_of(pid: int) -> str:
         return ""
 
 
+def heard(pid: int, number: signal.Signals) -> bool:
+    """Whether no such signal waits to be delivered: two at once would be one."""
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return not any(int(status[name], 16) & 1 << (number - 1) for name in ("SigPnd", "ShdPnd"))
+
+
 def alive(pid: int) -> bool:
     return state_of(pid) not in ("", "Z", "X")
 

@@ -11,7 +11,7 @@ import pytest
 
 from fleet import dial
 from fleet.settings import Address
-from tests.client.test_blocking import closed_port
+from tests.ports import ClosedPort
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def dialled(attempt: dial.Dial) -> socket.socket:
 
 
 def test_the_address_that_is_listened_on_is_found_behind_those_that_refuse(
-    monkeypatch: pytest.MonkeyPatch, listening: tuple[str, int]
+    monkeypatch: pytest.MonkeyPatch, listening: tuple[str, int], closed_port: ClosedPort
 ) -> None:
     closed = closed_port()
     known_as(monkeypatch, (closed.host, closed.port), (closed.host, closed.port), listening)
@@ -43,7 +43,7 @@ def test_the_address_that_is_listened_on_is_found_behind_those_that_refuse(
         assert not sock.getblocking()
 
 
-def test_when_all_refuse_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_all_refuse_that_is_said(monkeypatch: pytest.MonkeyPatch, closed_port: ClosedPort) -> None:
     closed = closed_port()
     known_as(monkeypatch, (closed.host, closed.port), (closed.host, closed.port))
     with pytest.raises(ConnectionRefusedError):

@@ -14,10 +14,10 @@ from fleet.client import Client
 from fleet.errors import UsageError
 from fleet.settings import Address, span_s
 from tests.cli.command import complaint, fleet
-from tests.client.test_blocking import closed_port
 from tests.client.test_kept import keeping, submitted
 from tests.conftest import listening
 from tests.peer import explode, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, until
 
 pytestmark = pytest.mark.system
@@ -189,7 +189,9 @@ def test_where_there_is_nothing_to_list_that_is_a_message_and_no_result(keeper: 
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-def test_one_server_of_several_that_is_down_is_told_and_the_others_are_asked(keeper: Address) -> None:
+def test_one_server_of_several_that_is_down_is_told_and_the_others_are_asked(
+    keeper: Address, closed_port: ClosedPort
+) -> None:
     with Client(keeper) as client:
         submitted(client, "f")
     done = fleet("jobs", "list", "--json", "--servers", f"{closed_port()},{keeper}")

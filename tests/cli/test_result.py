@@ -9,9 +9,9 @@ import pytest
 
 from fleet.settings import Address
 from tests.cli.command import complaint, fleet
-from tests.client.test_blocking import closed_port
 from tests.client.test_kept import keeping
 from tests.peer import explode, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import Program
 
 pytestmark = pytest.mark.system
@@ -30,7 +30,7 @@ def test_a_result_goes_to_stdout_or_to_a_file(spawn: Spawn, tmp_path: Path) -> N
     assert (done.returncode, complaint(done)[:19]) == (2, "fleet: cannot write")
 
 
-def test_the_exit_code_says_what_became_of_it(spawn: Spawn) -> None:
+def test_the_exit_code_says_what_became_of_it(spawn: Spawn, closed_port: ClosedPort) -> None:
     keeper, forgetful = keeping(spawn), keeping(spawn, "--keep", "0")
     with worker(keeper, explode=explode), worker(forgetful, explode=explode):
         failed = fleet("run", "-b", "-f", "explode", "no", server=keeper).stdout.decode().strip()

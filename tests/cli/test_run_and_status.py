@@ -13,9 +13,10 @@ from fleet import Job, Worker
 from fleet.settings import Address
 from fleet.version import __version__
 from tests.cli.command import complaint, fleet
-from tests.client.test_blocking import closed_port, silent
+from tests.client.test_blocking import silent
 from tests.interop.servers import GEARMAND
 from tests.peer import chatty, explode, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import LIMIT_S, Program
 
 pytestmark = pytest.mark.system
@@ -81,7 +82,7 @@ def test_a_failed_job_exits_with_1_and_a_late_one_with_4(server: Address) -> Non
 @pytest.mark.parametrize(
     "command", [["run", "-f", "f", "x"], ["status"], ["resize", "samples/images/kitten.png", "-o", "-"]]
 )
-def test_no_server_exits_with_3_and_says_where(command: list[str]) -> None:
+def test_no_server_exits_with_3_and_says_where(command: list[str], closed_port: ClosedPort) -> None:
     where = closed_port()
     done = fleet(*command, server=where)
     assert done.returncode == 3
@@ -92,7 +93,9 @@ def test_no_server_exits_with_3_and_says_where(command: list[str]) -> None:
     "command",
     [["run", "-f", "f", "x"], ["status"], ["jobs", "list"], ["resize", "samples/images/kitten.png", "-o", "-"]],
 )
-def test_the_servers_of_the_settings_are_those_of_every_command(command: list[str], tmp_path: Path) -> None:
+def test_the_servers_of_the_settings_are_those_of_every_command(
+    command: list[str], tmp_path: Path, closed_port: ClosedPort
+) -> None:
     settings, where = tmp_path / "fleet.toml", closed_port()
     settings.write_text(f'servers = "{where}"\n')
     assert f"{where} (connection refused)" in complaint(fleet(*command, settings=settings))
@@ -137,7 +140,7 @@ def test_status_of_a_job_server_that_does_not_count(spawn: Callable[..., Program
     assert [line.split() for line in table[1:]] == expected
 
 
-def test_status_of_several_servers_of_which_one_is_down(server: Address) -> None:
+def test_status_of_several_servers_of_which_one_is_down(server: Address, closed_port: ClosedPort) -> None:
     down = closed_port()
     done = fleet("status", "--json", "--servers", f"{server},{down}")
     assert done.returncode == 6

@@ -10,8 +10,9 @@ from fleet.client import admin
 from fleet.errors import Deadline, NoServer
 from fleet.settings import Address
 from fleet.version import __version__
-from tests.client.test_blocking import closed_port, silent
+from tests.client.test_blocking import silent
 from tests.peer import worker
+from tests.ports import ClosedPort
 
 pytestmark = pytest.mark.system
 
@@ -31,7 +32,7 @@ def test_counters(server: Address) -> None:
     assert found["functions"]["resize"]["submitted"] == 0
 
 
-def test_nobody_there() -> None:
+def test_nobody_there(closed_port: ClosedPort) -> None:
     with pytest.raises(NoServer, match="connection refused"):
         admin.status(closed_port())
 

@@ -31,9 +31,10 @@ from fleet.errors import (
 )
 from fleet.protocol import packets
 from fleet.settings import MIB, Address
-from tests.client.test_blocking import client_goes_to, closed_port
-from tests.conftest import listening
+from tests.client.test_blocking import client_goes_to
+from tests.conftest import listening, start_at
 from tests.peer import Peer, chatty, explode, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, until
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -324,9 +325,9 @@ def test_a_task_whose_server_is_killed_is_served_by_another(
 
 
 @pytest.mark.system
-def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Program]) -> None:
-    first = spawn(*FLEET, "server", "--port", "0")
-    where = listening(first)
+def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Program], closed_port: ClosedPort) -> None:
+    where = closed_port()
+    first = start_at(where, spawn)
 
     async def body() -> None:
         async with AsyncClient(where, timeout=LIMIT_S) as fleet:
@@ -337,7 +338,7 @@ def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Prog
                 await task.result(timeout=0.3)
             with pytest.raises(NoServer, match="connection refused"):
                 await fleet.submit("g")
-            assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+            start_at(where, spawn)
             with worker(where, f=reverse):
                 assert await task.result() == b"cba"
 
@@ -345,7 +346,9 @@ def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Prog
 
 
 @both_loops
-def test_where_nobody_listens_is_an_error_at_once_that_says_so(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def test_where_nobody_listens_is_an_error_at_once_that_says_so(
+    loop: Callable[[], asyncio.AbstractEventLoop], closed_port: ClosedPort
+) -> None:
     where = closed_port()
 
     async def body() -> None:

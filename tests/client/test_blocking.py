@@ -18,8 +18,9 @@ from fleet.client import Client, admin
 from fleet.errors import Deadline, FleetError, JobFailed, NoServer, TooMuchUnread, UsageError
 from fleet.protocol import REQ, RES, Decoder, encode, packets
 from fleet.settings import MIB, Address, ServerLimits
-from tests.conftest import listening
+from tests.conftest import listening, start_at
 from tests.peer import Peer, chatty, explode, fail, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, until
 
 pytestmark = pytest.mark.system
@@ -28,13 +29,6 @@ pytestmark = pytest.mark.system
 @pytest.fixture
 def client(server: Address) -> Client:
     return Client([server], timeout=LIMIT_S)
-
-
-def closed_port() -> Address:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return Address("127.0.0.1", sock.getsockname()[1])
 
 
 def silent(peer: Peer, handle: bytes, workload: bytes) -> None:
@@ -182,7 +176,7 @@ def test_a_worker_that_sends_without_end_fails_its_task_and_no_other(server: Add
         assert client.run("reverse", "ab") == b"ba"
 
 
-def test_no_server_is_an_error_at_once_that_says_where(client: Client) -> None:
+def test_no_server_is_an_error_at_once_that_says_where(client: Client, closed_port: ClosedPort) -> None:
     where = closed_port()
     with Client([where]) as nobody, pytest.raises(NoServer, match=rf"{where} \(connection refused\)"):
         nobody.submit("f")
@@ -205,7 +199,7 @@ def test_a_server_that_accepts_nothing_is_given_up_in_three_seconds() -> None:
             filler.close()
 
 
-def test_one_dead_server_never_fails_a_call(server: Address) -> None:
+def test_one_dead_server_never_fails_a_call(server: Address, closed_port: ClosedPort) -> None:
     dead = closed_port()
     with worker(server, reverse=reverse), Client([dead, server], timeout=LIMIT_S) as client:
         for n in range(20):
@@ -230,28 +224,30 @@ def client_goes_to(client: Client, address: Address, unique: str) -> bool:
     return ranked(client.servers, unique.encode())[0] == address
 
 
-def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Program]) -> None:
-    first = spawn(*FLEET, "server", "--port", "0")
-    where = listening(first)
+def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Program], closed_port: ClosedPort) -> None:
+    where = closed_port()
+    first = start_at(where, spawn)
     with Client([where], timeout=LIMIT_S) as client:
         task = client.submit("f", b"abc")
         first.process.kill()
         first.ended()
-        assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+        start_at(where, spawn)
         with worker(where, f=reverse):
             assert task.result() == b"cba"
 
 
-def test_a_server_that_died_while_the_client_was_idle_costs_nothing(spawn: Callable[..., Program]) -> None:
-    first = spawn(*FLEET, "server", "--port", "0")
-    where = listening(first)
+def test_a_server_that_died_while_the_client_was_idle_costs_nothing(
+    spawn: Callable[..., Program], closed_port: ClosedPort
+) -> None:
+    where = closed_port()
+    first = start_at(where, spawn)
     with Client([where], timeout=LIMIT_S) as client:
         client.submit("f", background=True)
         first.process.kill()
         first.ended()
         with pytest.raises(NoServer, match="connection refused"):
             client.submit("f", background=True)
-        assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+        start_at(where, spawn)
         assert client.submit("f", background=True).handle
 
 
@@ -362,7 +358,9 @@ def test_closing_tells_every_thread_that_waits(server: Address) -> None:
     ("function", "unique", "size"),
     [("", "u", 1), ("f" * 513, "u", 1), ("f\0", "u", 1), ("f", "u" * 65, 1), ("f", "u", 2000)],
 )
-def test_what_no_server_would_take_is_refused_before_it_is_sent(function: str, unique: str, size: int) -> None:
+def test_what_no_server_would_take_is_refused_before_it_is_sent(
+    function: str, unique: str, size: int, closed_port: ClosedPort
+) -> None:
     with Client([closed_port()], limits=ServerLimits(packet_bytes=2000)) as client, pytest.raises(UsageError):
         client.submit(function, bytes(size), unique=unique)
 

@@ -30,10 +30,11 @@ from fleet.errors import (
 )
 from fleet.protocol import packets
 from fleet.settings import Address
-from tests.client.test_blocking import closed_port, silent
-from tests.conftest import listening
+from tests.client.test_blocking import silent
+from tests.conftest import listening, start_at
 from tests.interop.servers import GEARMAND
 from tests.peer import Peer, explode, fail, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, until
 
 pytestmark = pytest.mark.system
@@ -204,7 +205,7 @@ def test_jobs_whose_handles_begin_alike_are_looked_for_where_the_last_one_was(sp
         assert client.job(function="f", unique="u")._servers() == [first, second]
 
 
-def test_a_server_that_is_down_might_have_had_the_job(keeper: Address) -> None:
+def test_a_server_that_is_down_might_have_had_the_job(keeper: Address, closed_port: ClosedPort) -> None:
     down = closed_port()
     with worker(keeper, reverse=reverse), Client([down, keeper]) as client:
         handle = client.submit("reverse", b"abc", background=True).handle
@@ -213,7 +214,7 @@ def test_a_server_that_is_down_might_have_had_the_job(keeper: Address) -> None:
             client.job("H:none").result()
 
 
-def test_a_server_without_a_store_says_so(server: Address) -> None:
+def test_a_server_without_a_store_says_so(server: Address, closed_port: ClosedPort) -> None:
     with Client(server) as client:
         for ask in (client.job("H:1").result, client.job("H:1").status, client.job(function="f", unique="u").result):
             with pytest.raises(NoStore, match="start it with --store"):
@@ -247,10 +248,9 @@ def test_a_job_must_be_named() -> None:
             Client().job(**names)
 
 
-def test_the_server_that_comes_back_is_asked_again(spawn: Spawn, tmp_path: Path) -> None:
-    store = f"sqlite:{tmp_path}/jobs"
-    first = spawn(*FLEET, "server", "--port", "0", "--store", store)
-    address = listening(first)
+def test_the_server_that_comes_back_is_asked_again(spawn: Spawn, tmp_path: Path, closed_port: ClosedPort) -> None:
+    address, store = closed_port(), f"sqlite:{tmp_path}/jobs"
+    first = start_at(address, spawn, "--store", store)
     with Client(address) as client:
         job = client.job(submitted(client, "reverse", b"abc"))
         found: list[bytes | FleetError] = []
@@ -259,7 +259,7 @@ def test_the_server_that_comes_back_is_asked_again(spawn: Spawn, tmp_path: Path)
         until(lambda: job.server is not None, "the server has the question")
         first.send(signal.SIGKILL)
         first.ended()
-        spawn(*FLEET, "server", "--port", str(address.port), "--store", store).out.until("listening")
+        start_at(address, spawn, "--store", store)
         with worker(address, reverse=reverse):
             waiting.join(LIMIT_S)
     assert found == [b"cba"]

@@ -13,9 +13,10 @@ from fleet.errors import Deadline, NoServer
 from fleet.protocol import packets
 from fleet.settings import Address
 from tests.client.test_blocking import silent
-from tests.conftest import listening
+from tests.conftest import start_at
 from tests.peer import Peer, chatty, explode, fail, reverse, worker
-from tests.processes import FLEET, LIMIT_S, Program
+from tests.ports import ClosedPort
+from tests.processes import LIMIT_S, Program
 
 pytestmark = pytest.mark.system
 
@@ -72,10 +73,12 @@ def test_silence_has_a_deadline(server: Address, client: Client) -> None:
         list(watch([submit(client, "silent")], timeout=0.05))
 
 
-def test_a_server_that_goes_takes_only_unseen_events_with_it(spawn: Callable[..., Program]) -> None:
+def test_a_server_that_goes_takes_only_unseen_events_with_it(
+    spawn: Callable[..., Program], closed_port: ClosedPort
+) -> None:
     """A job whose output was seen fails; its neighbour, of which nothing was seen, is begun anew."""
-    process = spawn(*FLEET, "server", "--port", "0")
-    address = listening(process)
+    address = closed_port()
+    process = start_at(address, spawn)
 
     def half(peer: Peer, handle: bytes, workload: bytes) -> None:
         peer.send(packets.WORK_DATA, handle, b"half")
@@ -89,6 +92,6 @@ def test_a_server_that_goes_takes_only_unseen_events_with_it(spawn: Callable[...
             list(watch([seen]))
         assert not unseen.done
         process.ended()
-        spawn(*FLEET, "server", "--port", str(address.port)).out.until("listening")
+        start_at(address, spawn)
         with worker(address, nobody=reverse):
             assert [event for _, event in watch([unseen])] == [Event("complete")]

@@ -25,13 +25,16 @@ class Scene:
     Args:
         spawn: see tests/conftest.py.
         folder: where the store is.
+        address: where it listens: a port that is held for the test.
         program: the server's, without where it listens and keeps its jobs.
     """
 
-    def __init__(self, spawn: Callable[..., Program], folder: Path, program: tuple[str, ...] = PROGRAM) -> None:
+    def __init__(
+        self, spawn: Callable[..., Program], folder: Path, address: Address, program: tuple[str, ...] = PROGRAM
+    ) -> None:
         self._spawn = spawn
         self._program = program
-        self.address = Address(port=0)
+        self.address = address
         self.history = History(folder / "store" / "jobs")
 
     def start(self, *failpoints: str, env: Mapping[str, str] | None = None) -> Address:
@@ -41,7 +44,7 @@ class Scene:
         where = ("--port", str(self.address.port), "--store", f"sqlite:{self.history.store}")
         self._began = time.monotonic()
         self.server = self._spawn(*self._program, *where, env={**armed, **(env or {})})
-        self.address = listening(self.server)
+        assert listening(self.server) == self.address
         return self.address
 
     def fill(self, jobs: int) -> None:

@@ -20,6 +20,7 @@ from tests.conftest import need
 from tests.faults.actors import Client, Worker, at_work
 from tests.faults.power import Power
 from tests.faults.scene import Scene
+from tests.ports import ClosedPort
 from tests.processes import Program, until
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
@@ -53,9 +54,9 @@ def test_f05_nothing_that_was_acknowledged_is_lost_in_a_power_cut(scene: Scene, 
 
 
 def test_f05_a_store_that_does_not_wait_for_the_disk_is_found_out(
-    spawn: Callable[..., Program], tmp_path: Path
+    spawn: Callable[..., Program], tmp_path: Path, closed_port: ClosedPort
 ) -> None:
-    scene = Scene(spawn, tmp_path, CARELESS)
+    scene = Scene(spawn, tmp_path, closed_port(), CARELESS)
     power = Power(scene.history.store.parent, tmp_path)
     with pytest.raises(AssertionError, match="I1: lost"):
         cut(scene, power, 0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from fleet.client import admin
 from fleet.errors import NoServer
 from fleet.settings import Address
+from tests import ports
 from tests.conftest import missing
 from tests.interop.families import PEERS, debian, pypi
 from tests.processes import Program, until
@@ -43,10 +43,10 @@ class Server:
         """Start it, on any free port unless one is given."""
         if not self.path.exists():
             missing(f"{self.path} is not there; `make interop` installs it")
-        with socket.create_server(("127.0.0.1", port)) as chosen:
-            address = Address(*chosen.getsockname())
-        spawn(*UNHEARD, str(self.path), "-p", str(address.port), *self.options)
-        until(lambda: answers(address), f"{self.name} listens")
+        with ports.held() as free:
+            address = Address(port=port) if port else free
+            spawn(*UNHEARD, str(self.path), "-p", str(address.port), *self.options)
+            until(lambda: answers(address), f"{self.name} listens")
         return address
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import need
+from tests.ports import ClosedPort
 
 CONFIG = """
 HostKey {folder}/host_key
@@ -38,7 +39,7 @@ Host {name}
 class Sshd:
     """It is started anew for each connection, as by inetd, so that the port is bound before anybody hears of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gone: int) -> None:
         self.config = folder / "ssh_config"
         self._command = [need("sshd"), "-i", "-e", "-f", str(folder / "sshd_config")]
         self._log = folder / "sshd.log"
@@ -51,8 +52,6 @@ class Sshd:
         key = " ".join((folder / "host_key.pub").read_text().split()[:2])
         (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}\n")
         (folder / "nobody").write_text("")
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            gone = closed.getsockname()[1]
         hosts = [HOST.format(name="img1", port=port, folder=folder), HOST.format(name="gone", port=gone, folder=folder)]
         stranger = HOST.format(name="stranger", port=port, folder=folder).replace("known_hosts", "nobody")
         self.config.write_text("".join([*hosts, stranger]))
@@ -81,13 +80,13 @@ class Sshd:
 
 
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
+def sshd(tmp_path: Path, closed_port: ClosedPort) -> Iterator[Sshd]:
     need("sshd")
     if os.geteuid():
         pytest.skip("sshd lets others than itself in only as root")
     Path("/run/sshd").mkdir(exist_ok=True)  # where it locks itself in before anybody is let in
     folder = tmp_path / "ssh"
     folder.mkdir()
-    server = Sshd(folder)
+    server = Sshd(folder, closed_port().port)
     yield server
     server.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from fleet import Client
 from tests.ops.conftest import Sshd
+from tests.ports import ClosedPort
 from tests.processes import ROOT
 
 FAB = Path(sys.executable).with_name("fab")
@@ -29,25 +29,22 @@ class Fab:
         return done.stdout if code == 0 else done.stderr
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
 @pytest.mark.slow
 @pytest.mark.system
-def test_a_checkout_is_deployed_serves_and_is_stopped(sshd: Sshd, tmp_path: Path, port: int, large_jpeg: bytes) -> None:
+def test_a_checkout_is_deployed_serves_and_is_stopped(
+    sshd: Sshd, tmp_path: Path, closed_port: ClosedPort, large_jpeg: bytes
+) -> None:
+    where = closed_port()
     inventory = tmp_path / "inventory.toml"
     inventory.write_text(
         f'[fleet]\nroot = "{tmp_path}/opt"\nmanager = "plain"\n'
-        f'[hosts.img1]\nrun = "up --workers 1 --port {port} --store none"\n[hosts.gone]\n'
+        f'[hosts.img1]\nrun = "up --workers 1 --port {where.port} --store none"\n[hosts.gone]\n'
     )
     fab = Fab(sshd, inventory)
     try:
         told = fab("deploy", "--hosts", "img1", "--extras", "")
         assert "img1             runs 0." in told
-        with Client(f"127.0.0.1:{port}") as client:
+        with Client(where) as client:
             assert client.resize(large_jpeg, 64, 64).result(timeout=20).width == 64
         assert "gone             no connection" in fab("status", code=6)
         fab("restart", "--hosts", "img1")

@@ -13,10 +13,10 @@ import pytest
 from fleet.client import admin
 from fleet.errors import NoServer
 from fleet.settings import Address
-from tests.cli.classic.test_gearmand import free_port
 from tests.conftest import need
 from tests.interop.families import php
 from tests.interop.servers import GEARMAND
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, ROOT, Program, until
 
 pytestmark = [pytest.mark.system, pytest.mark.interop]
@@ -40,8 +40,8 @@ esac
 class Site:
     """A host with an init script, a PHP site and a pool of Perl workers, that know a job server by its port only."""
 
-    def __init__(self, folder: Path) -> None:
-        self.address = Address(port=free_port())
+    def __init__(self, folder: Path, address: Address) -> None:
+        self.address = address
         self.pid_file = folder / "gearmand.pid"
         self.program = folder / "bin" / "gearmand"
         self.program.parent.mkdir()
@@ -88,9 +88,9 @@ def _script(path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path, closed_port: ClosedPort) -> Iterator[Site]:
     need("gearadmin")
-    site = Site(tmp_path)
+    site = Site(tmp_path, closed_port())
     yield site
     if site.pid_file.exists():
         site.stop()

@@ -19,9 +19,9 @@ from fleet.client import admin
 from fleet.images import Picture
 from fleet.protocol import packets
 from fleet.settings import Address
-from tests.client.test_blocking import closed_port
 from tests.conftest import listening
 from tests.peer import Peer, worker
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, ROOT, Program, until
 
 pytestmark = pytest.mark.system
@@ -125,7 +125,9 @@ def test_uploads_become_avatars_side_by_side(fleet_of_two: Address, example: Exa
     assert complaints(program) == []
 
 
-def test_uploads_meet_a_fleet_that_is_not_there_and_the_page_does_not_wait(example: Example) -> None:
+def test_uploads_meet_a_fleet_that_is_not_there_and_the_page_does_not_wait(
+    example: Example, closed_port: ClosedPort
+) -> None:
     program = example("uploads/avatar.py", 0, closed_port())
     status, _, body = post(program.out.line().rpartition(":")[2], b"anything")
     assert (status, b"connection refused" in body) == (503, True)

@@ -20,6 +20,7 @@ from fleet.settings import Address
 from tests.cli.command import fleet as run
 from tests.conftest import SAMPLES, up
 from tests.images.matrix.jpegs import of_scans
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, alive, until
 from tests.system.test_up import part
 
@@ -44,9 +45,11 @@ def answers(where: Address) -> bool:
         return False
 
 
-def test_every_picture_is_made_and_fetched_whatever_is_killed(spawn: Callable[..., Program], tmp_path: Path) -> None:
+def test_every_picture_is_made_and_fetched_whatever_is_killed(
+    spawn: Callable[..., Program], tmp_path: Path, closed_port: ClosedPort
+) -> None:
     words = "--store", f"sqlite:{tmp_path}/jobs", "--deadline", str(DEADLINE_S)
-    fleet = spawn(*FLEET, "up", "--workers", "2", "--port", "0", *words)
+    fleet = spawn(*FLEET, "up", "--workers", "2", "--port", str(closed_port().port), *words)
     where = up(fleet)
     kitten = (SAMPLES / "kitten.png").read_bytes()
     handles: list[str] = []

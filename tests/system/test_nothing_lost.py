@@ -17,6 +17,7 @@ from fleet.errors import JobDead, NoServer
 from fleet.settings import Address
 from tests.conftest import SAMPLES, up
 from tests.images.matrix.jpegs import of_scans
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program
 from tests.system.test_up import part
 
@@ -28,9 +29,9 @@ KITTEN = (SAMPLES / "kitten.png").read_bytes()
 
 
 @pytest.fixture
-def fleet(spawn: Callable[..., Program], tmp_path: Path) -> Program:
+def fleet(spawn: Callable[..., Program], tmp_path: Path, closed_port: ClosedPort) -> Program:
     store = ("--store", f"sqlite:{tmp_path}/jobs", "--attempts", "2", "--deadline", "5")
-    return spawn(*FLEET, "up", "--workers", "2", "--port", "0", *store)
+    return spawn(*FLEET, "up", "--workers", "2", "--port", str(closed_port().port), *store)
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import pytest
 from fleet.client import admin
 from fleet.images import sniff
 from fleet.settings import Address
-from tests.cli.classic.test_gearmand import free_port
 from tests.conftest import SAMPLES, need
+from tests.ports import ClosedPort
 from tests.processes import FLEET, ROOT, Program, until
 
 pytestmark = [pytest.mark.system, pytest.mark.interop]
@@ -97,9 +97,13 @@ CustomLog "|{gearman} -n -f logger" common
 
 
 def test_apache_logs_through_gearman(
-    shell: Callable[[Address], Shell], server: Address, spawn: Callable[..., Program], tmp_path: Path
+    shell: Callable[[Address], Shell],
+    server: Address,
+    spawn: Callable[..., Program],
+    tmp_path: Path,
+    closed_port: ClosedPort,
 ) -> None:
-    apache, port = need("apache2"), free_port()
+    apache, port = need("apache2"), closed_port().port
     run = shell(server)
     site = tmp_path / "site"
     site.mkdir()

@@ -246,11 +246,19 @@ def prints(workload: memoryview) -> bytes:
     return b"printed"
 
 
-def announces(workload: memoryview) -> bytes:
-    """As `slow`, and says on the pool's stderr when it begins and ends."""
-    print("begun", flush=True)
-    time.sleep(float(bytes(workload)))
-    print("ended", flush=True)
+def until_told(workload: memoryview) -> bytes:
+    """Until it gets SIGUSR1. It says on the pool's stderr when it begins, and in which process, and when it ends."""
+    import signal
+
+    def told(*_: object) -> None:
+        raise InterruptedError
+
+    try:
+        signal.signal(signal.SIGUSR1, told)
+        print("begun", os.getpid(), flush=True)
+        time.sleep(600)
+    except InterruptedError:
+        print("ended", flush=True)
     return b"done"
 
 

@@ -15,25 +15,27 @@ from fleet.client import admin
 from fleet.protocol import REQ, RES, Decoder, encode
 from fleet.protocol import packets as p
 from fleet.settings import Address
-from tests.conftest import listening
+from tests.conftest import start_at
 from tests.interop.servers import GEARMAND
 from tests.peer import Packet
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, alive, descendants, until
+from tests.workers.test_pool import begun, tell
 
 pytestmark = pytest.mark.system
 
-Start = Callable[..., tuple[Program, Address]]
+Start = Callable[[], Program]
 
 
 @pytest.fixture
-def start(spawn: Callable[..., Program], tmp_path: Path) -> Start:
-    """Starts a job server on the same store each time."""
+def where(closed_port: ClosedPort) -> Address:
+    return closed_port()
 
-    def server(port: int = 0) -> tuple[Program, Address]:
-        program = spawn(*FLEET, "server", "--port", str(port), "--store", f"sqlite:{tmp_path}/jobs")
-        return program, listening(program)
 
-    return server
+@pytest.fixture
+def start(spawn: Callable[..., Program], tmp_path: Path, where: Address) -> Start:
+    """Starts a job server in the same place and on the same store each time."""
+    return lambda: start_at(where, spawn, "--store", f"sqlite:{tmp_path}/jobs")
 
 
 def start_pool(spawn: Callable[..., Program], address: Address, slots: int = 1) -> Program:
@@ -49,21 +51,22 @@ def kill(server: Program) -> None:
 
 @pytest.mark.parametrize("when", ["before the server is back", "afterwards"])
 def test_a_job_that_ends_after_the_server_died_is_not_done_again(
-    start: Start, spawn: Callable[..., Program], when: str
+    start: Start, spawn: Callable[..., Program], where: Address, when: str
 ) -> None:
-    server, where = start()
+    server = start()
     pool = start_pool(spawn, where, slots=3)  # two of which have nothing to do, and are back as early
-    takes = b"0.3" if when == "before the server is back" else b"3"
     with Client(where, timeout=LIMIT_S) as client:
-        task = client.submit("announces", takes, background=True)
-    pool.err.until("begun")
+        task = client.submit("until_told", background=True)
+    runner = begun(pool)
     kill(server)
     if when == "before the server is back":
+        tell(runner)
         pool.err.until("ended")
-    start(where.port)
+    start()
     with Client(where, timeout=LIMIT_S) as client:
         if when == "afterwards":
             until(lambda: running(where) == 1, "the pool has the job again")
+            tell(runner)
         assert client.run("fleet.result", str(task.handle)) == b"done"
     assert sum(function.jobs for function in admin.status(where)) == 0
     pool.stop()
@@ -75,30 +78,32 @@ def running(server: Address) -> int:
 
 
 def test_a_foreground_job_of_a_dead_server_is_killed_when_the_next_does_not_know_it(
-    start: Start, spawn: Callable[..., Program]
+    start: Start, spawn: Callable[..., Program], where: Address
 ) -> None:
-    server, where = start()
+    server = start()
     pool = start_pool(spawn, where)
     with socket.create_connection((where.host, where.port)) as client:
-        client.sendall(encode(REQ, p.SUBMIT_JOB, b"announces", b"", b"600"))
-        pool.err.until("begun")
-        runner = descendants(pool.pid)[-1]
+        client.sendall(encode(REQ, p.SUBMIT_JOB, b"until_told", b"", b""))
+        runner = begun(pool)
         kill(server)
         assert alive(runner)
-    start(where.port)
+    start()
     until(lambda: not alive(runner), "the runner is gone")
     with Client(where, timeout=LIMIT_S) as again:
         assert again.run("reverse", b"abc") == b"cba"
 
 
 @pytest.mark.interop
-def test_another_kind_of_server_in_its_place_hears_nothing_of_it(start: Start, spawn: Callable[..., Program]) -> None:
-    server, where = start()
+def test_another_kind_of_server_in_its_place_hears_nothing_of_it(
+    start: Start, spawn: Callable[..., Program], where: Address
+) -> None:
+    server = start()
     pool = start_pool(spawn, where)
     with Client(where, timeout=LIMIT_S) as client:
-        client.submit("announces", b"0.1", background=True)
-    pool.err.until("begun")
+        client.submit("until_told", background=True)
+    runner = begun(pool)
     kill(server)
+    tell(runner)
     pool.err.until("ended")
     with Recorder(where) as recorder, recorder.accepted() as stock:
         first = stock.until(p.OPTION_REQ)

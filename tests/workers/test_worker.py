@@ -16,10 +16,10 @@ from fleet.client.blocking import Task
 from fleet.errors import JobCancelled, JobFailed, UsageError
 from fleet.protocol import packets
 from fleet.settings import Address
-from tests.client.test_blocking import closed_port
-from tests.conftest import listening
+from tests.conftest import listening, start_at
 from tests.interop.servers import GEARMAND
 from tests.peer import Peer
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, until
 from tests.workers.test_adrift import Recorder
 
@@ -155,7 +155,7 @@ def test_a_wrong_result_is_a_failure_too(server: Address, client: Client) -> Non
 
 
 def test_it_registers_with_all_servers_and_a_dead_one_stops_nothing(
-    server: Address, spawn: Callable[..., Program]
+    server: Address, spawn: Callable[..., Program], closed_port: ClosedPort
 ) -> None:
     other = listening(spawn(*FLEET, "server", "--port", "0"))
     with working(Worker([closed_port(), server, other]).register("reverse", reverse)):
@@ -164,14 +164,14 @@ def test_it_registers_with_all_servers_and_a_dead_one_stops_nothing(
                 assert client.run("reverse", b"ab") == b"ba"
 
 
-def test_it_comes_back_when_its_server_does(spawn: Callable[..., Program]) -> None:
-    first = spawn(*FLEET, "server", "--port", "0")
-    where = listening(first)
+def test_it_comes_back_when_its_server_does(spawn: Callable[..., Program], closed_port: ClosedPort) -> None:
+    where = closed_port()
+    first = start_at(where, spawn)
     with working(Worker(where).register("reverse", reverse)):
         until(lambda: bool(admin.status(where)), "it registered")
         first.process.kill()
         first.ended()
-        assert listening(spawn(*FLEET, "server", "--port", str(where.port))) == where
+        start_at(where, spawn)
         with Client(where, timeout=LIMIT_S) as client:
             assert client.run("reverse", b"ab") == b"ba"
 
@@ -287,11 +287,10 @@ def test_a_job_is_over_whose_parts_went_with_its_server(spawn: Callable[..., Pro
 
 
 def test_a_durable_job_whose_server_dies_meanwhile_is_not_done_again(
-    spawn: Callable[..., Program], tmp_path: Path
+    spawn: Callable[..., Program], tmp_path: Path, closed_port: ClosedPort
 ) -> None:
-    words = *FLEET, "server", "--store", f"sqlite:{tmp_path}/jobs", "--port"
-    program = spawn(*words, "0")
-    where = listening(program)
+    where, store = closed_port(), ("--store", f"sqlite:{tmp_path}/jobs")
+    program = start_at(where, spawn, *store)
     running, go = threading.Event(), threading.Event()
     runs: list[str] = []
 
@@ -310,7 +309,7 @@ def test_a_durable_job_whose_server_dies_meanwhile_is_not_done_again(
         program.process.kill()
         program.ended()
         go.set()
-        assert listening(spawn(*words, str(where.port))) == where
+        start_at(where, spawn, *store)
         with Client(where, timeout=LIMIT_S) as client:
             assert client.job(handle).result() == b"done"
             assert not list(client.jobs())

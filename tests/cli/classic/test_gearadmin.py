@@ -13,10 +13,11 @@ from fleet.client import admin
 from fleet.settings import Address
 from fleet.version import __version__
 from tests.cli.command import Done, complaint, fleet
-from tests.client.test_blocking import closed_port, silent
+from tests.client.test_blocking import silent
 from tests.conftest import need
 from tests.interop.servers import GEARMAND
 from tests.peer import worker
+from tests.ports import ClosedPort
 from tests.processes import LIMIT_S, Program
 
 pytestmark = pytest.mark.system
@@ -133,7 +134,7 @@ def test_a_senseless_command_line_exits_with_1(words: list[str], text: str) -> N
     assert text in complaint(done)
 
 
-def test_no_job_server_exits_with_1() -> None:
+def test_no_job_server_exits_with_1(closed_port: ClosedPort) -> None:
     where = closed_port()
     done = gearadmin(where, "--status", "--workers")
     assert done.returncode == 1

@@ -18,9 +18,10 @@ from fleet.errors import UsageError
 from fleet.protocol import packets
 from fleet.settings import Address
 from tests.cli.command import Done, complaint, fleet
-from tests.client.test_blocking import closed_port, silent
-from tests.conftest import listening
+from tests.client.test_blocking import silent
+from tests.conftest import listening, start_at
 from tests.peer import Peer, chatty, explode, fail, reverse, worker
+from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, ROOT, Program, alive, until
 
 pytestmark = pytest.mark.system
@@ -177,7 +178,7 @@ def test_a_failed_job_exits_with_1(server: Address) -> None:
         assert (done.returncode, complaint(done)) == (1, "Job failed: ValueError: no")
 
 
-def test_no_job_server_exits_with_3() -> None:
+def test_no_job_server_exits_with_3(closed_port: ClosedPort) -> None:
     where = closed_port()
     done = gearman(where, "-f", "f", "x")
     assert done.returncode == 3
@@ -316,11 +317,13 @@ def test_a_wait_in_vain_counts_as_well(server: Address) -> None:
     assert (done.returncode, done.stderr) == (0, b"gearman: no job in 0.05 s\n" * 2)
 
 
-def test_a_worker_waits_for_a_job_server_that_is_not_there_yet(spawn: Callable[..., Program]) -> None:
+def test_a_worker_waits_for_a_job_server_that_is_not_there_yet(
+    spawn: Callable[..., Program], closed_port: ClosedPort
+) -> None:
     where = closed_port()
     worker = spawn(*FLEET, "gearman", "-h", where.host, "-p", str(where.port), "-w", "-c", "1", "-f", "f", "cat")
     assert "connection refused" in worker.err.line().lower()
-    spawn(*FLEET, "server", "--port", str(where.port)).out.until("listening")
+    start_at(where, spawn)
     assert gearman(where, "-f", "f", "late").stdout == b"late"
     assert worker.ended() == 0
 

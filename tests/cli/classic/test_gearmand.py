@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from fleet.settings import Address, Keepalive, ServerSettings
 from fleet.version import __version__
 from tests.cli.command import complaint, fleet
 from tests.peer import Peer
+from tests.ports import ClosedPort
 from tests.processes import FLEET, Program, alive, until
 
 GEARMAND = (*FLEET, "gearmand", "-L", "127.0.0.1")
@@ -26,12 +26,6 @@ GEARMAND = (*FLEET, "gearmand", "-L", "127.0.0.1")
 
 def settings(*argv: str, **environ: str) -> ServerSettings:
     return settings_of(parse(argv, OPTIONS)[0], environ)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        port: int = chosen.getsockname()[1]
-        return port
 
 
 # -- options ----------------------------------------------------------------------------------------------------
@@ -130,8 +124,8 @@ def test_check_args_version_and_help_exit_with_0(tmp_path: Path) -> None:
 class Daemon:
     """A daemon that `fleet gearmand -d` left behind."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
-        self.address = Address(port=free_port())
+    def __init__(self, folder: Path, address: Address, *words: str) -> None:
+        self.address = address
         self.pid_file, self.log = folder / "pid", folder / "log"
         files = f"--pid-file={self.pid_file}", f"--log-file={self.log}"
         self.done = fleet("gearmand", "-d", "-L", "127.0.0.1", "-p", str(self.address.port), *files, *words)
@@ -145,11 +139,11 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+def daemon(tmp_path: Path, closed_port: ClosedPort) -> Iterator[Callable[..., Daemon]]:
     started: list[Daemon] = []
 
     def start(*words: str) -> Daemon:
-        started.append(Daemon(tmp_path, *words))
+        started.append(Daemon(tmp_path, closed_port(), *words))
         return started[-1]
 
     yield start
@@ -189,8 +183,8 @@ def test_sighup_opens_the_log_anew(daemon: Callable[..., Daemon]) -> None:
 
 
 @system
-def test_sigusr1_is_a_graceful_end(spawn: Callable[..., Program]) -> None:
-    address = Address(port=free_port())
+def test_sigusr1_is_a_graceful_end(spawn: Callable[..., Program], closed_port: ClosedPort) -> None:
+    address = closed_port()
     program = spawn(*GEARMAND, "-p", str(address.port), "--verbose=INFO")
     program.err.until("listening on")
     with Peer(address) as peer:
@@ -205,8 +199,8 @@ def test_sigusr1_is_a_graceful_end(spawn: Callable[..., Program]) -> None:
 
 
 @system
-def test_options_reach_the_server(spawn: Callable[..., Program]) -> None:
-    address = Address(port=free_port())
+def test_options_reach_the_server(spawn: Callable[..., Program], closed_port: ClosedPort) -> None:
+    address = closed_port()
     words = ("--exceptions", "-j", "1", "--job-handle-prefix=H:lap", "--verbose=INFO")
     program = spawn(*GEARMAND, "-p", str(address.port), *words)
     program.err.until("listening on")
@@ -225,12 +219,12 @@ def test_options_reach_the_server(spawn: Callable[..., Program]) -> None:
 
 @system
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_it_becomes_another_user_once_the_port_is_open(daemon: Callable[..., Daemon]) -> None:
+def test_it_becomes_another_user_once_the_port_is_open(daemon: Callable[..., Daemon], closed_port: ClosedPort) -> None:
     one = daemon("-u", "nobody")
     assert one.done.returncode == 0
     assert Path(f"/proc/{one.pid}").stat().st_uid == 65534
     assert admin.ask(one.address, "version")
-    done = fleet("gearmand", "-d", "-L", "127.0.0.1", "-p", str(free_port()), "-u", "no-such-user")
+    done = fleet("gearmand", "-d", "-L", "127.0.0.1", "-p", str(closed_port().port), "-u", "no-such-user")
     assert (done.returncode, complaint(done)) == (1, "gearmand: there is no user no-such-user")
 
 
