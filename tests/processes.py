@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -40,6 +41,12 @@ def heard(pid: int, number: signal.Signals) -> bool:
 
 def alive(pid: int) -> bool:
     return state_of(pid) not in ("", "Z", "X")
+
+
+def open_files() -> set[str]:
+    """The numbers of what this process has open, but for what is garbage and has only not been closed yet."""
+    gc.collect()
+    return set(os.listdir("/proc/self/fd"))
 
 
 class Stream:

@@ -31,11 +31,11 @@ from fleet.errors import (
 )
 from fleet.protocol import packets
 from fleet.settings import MIB, Address
-from tests.client.test_blocking import client_goes_to
+from tests.client.test_blocking import ASKING_S, client_goes_to
 from tests.conftest import listening, start_at
 from tests.peer import Peer, chatty, explode, reverse, worker
 from tests.ports import ClosedPort
-from tests.processes import FLEET, LIMIT_S, Program, until
+from tests.processes import FLEET, LIMIT_S, Program, open_files, until
 
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 
@@ -43,8 +43,13 @@ both_loops = pytest.mark.parametrize("loop", LOOPS, ids=["asyncio", "uvloop"])
 
 
 def open_sockets() -> set[str]:
-    links = (os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd"))
-    return {target for link in links if os.path.islink(link) and (target := os.readlink(link)).startswith("socket:")}
+    found = set()
+    for name in open_files():
+        try:
+            found.add(os.readlink(f"/proc/self/fd/{name}"))
+        except FileNotFoundError:
+            pass  # it was closed meanwhile
+    return {target for target in found if target.startswith("socket:")}
 
 
 def awaited(
@@ -161,7 +166,7 @@ def test_the_errors_are_those_of_the_blocking_client(server: Address) -> None:
             with pytest.raises(UsageError, match="a picture is bytes, a path, or a file"):
                 await fleet.resize(io.StringIO("text"))  # type: ignore[arg-type]
             with pytest.raises(Deadline, match=r"no worker has registered 'nobody' there .functions there: explode, f"):
-                await fleet.run("nobody", timeout=0.1)
+                await fleet.run("nobody", timeout=ASKING_S)
 
     def flood(peer: Peer, handle: bytes, workload: bytes) -> None:
         for _ in range(3):
@@ -335,7 +340,7 @@ def test_a_task_waits_for_its_only_server_to_come_back(spawn: Callable[..., Prog
             first.process.kill()
             first.ended()
             with pytest.raises(Deadline, match=rf"its job server went away.* {where} .connection refused"):
-                await task.result(timeout=0.3)
+                await task.result(timeout=ASKING_S)
             with pytest.raises(NoServer, match="connection refused"):
                 await fleet.submit("g")
             start_at(where, spawn)

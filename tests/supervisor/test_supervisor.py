@@ -20,8 +20,6 @@ from tests.supervisor.conftest import MakePart, Notes, StartUp, Up, driver
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and needs prctl")
 
-GONE_S = 2.0  # after the supervisor was killed nobody may live longer
-
 
 def a_fleet(part: MakePart, server: tuple[str, ...] = (), pool: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """A server and a pool; the words are what each does before it is ready."""
@@ -149,7 +147,7 @@ def test_ctrl_c_twice(up: StartUp, part: MakePart, notes: Notes) -> None:
     fleet.ctrl_c()
     assert fleet.code() == 130
     assert time.monotonic() - before < LIMIT_S / 2  # stop_s is 25 s
-    notes.gone(GONE_S)
+    notes.gone()
 
 
 def test_sigterm_the_second_time(up: StartUp, part: MakePart, notes: Notes) -> None:
@@ -182,7 +180,7 @@ def test_a_killed_supervisor_leaves_nobody(up: StartUp, part: MakePart, notes: N
     assert len(notes.running()) == 4  # the supervisor's own command names the notes, too
     fleet.signal(signal.SIGKILL)
     assert fleet.code() == -signal.SIGKILL
-    notes.gone(GONE_S)
+    notes.gone()
 
 
 def test_what_a_dead_part_leaves_is_killed_and_reaped(up: StartUp, part: MakePart, notes: Notes) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fleet.workers.control import Control
-from tests.processes import LIMIT_S
+from tests.processes import LIMIT_S, open_files
 
 MANY = 50  # messages; of these a socket with the least buffer holds a few
 
@@ -25,14 +25,14 @@ def play(script: Script) -> None:
     """Run a script with a control, the zygote's end and what was heard; no descriptor may be left of it."""
 
     async def run() -> None:
-        before = sorted(os.listdir("/proc/self/fd"))
+        before = open_files()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         heard: asyncio.Queue[Any] = asyncio.Queue()
         with theirs, closing(Control(ours, heard.put_nowait)) as control:
             async with asyncio.timeout(LIMIT_S):
                 await script(control, theirs, heard)
-        assert sorted(os.listdir("/proc/self/fd")) == before
+        assert set(os.listdir("/proc/self/fd")) == before
 
     asyncio.run(run())
 

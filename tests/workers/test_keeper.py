@@ -14,6 +14,7 @@ from fleet.workers import channel
 from fleet.workers.channel import Errand, Kind, Progress, Record
 from fleet.workers.death import Death
 from fleet.workers.keeper import Ended, Keeper
+from tests.processes import LIMIT_S, open_files
 
 ERRAND = Errand("resize", 0, 5)
 KILLED = Death("it was killed")
@@ -59,7 +60,7 @@ def play(script: Callable[[Keeper, Played], Awaitable[None]], many: bool = False
 
     async def run() -> None:
         keeper = Keeper(played, 0, 100, played.events.append, played.events.append)
-        before = set(os.listdir("/proc/self/fd"))
+        before = open_files()
         await script(keeper, played)
         keeper.dismiss()
         for end in played.channels:
@@ -71,7 +72,7 @@ def play(script: Callable[[Keeper, Played], Awaitable[None]], many: bool = False
 
 
 async def heard(played: Played, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         while len(played.events) < count:
             await asyncio.sleep(0)
 
@@ -166,7 +167,7 @@ def test_what_no_runner_of_ours_writes_is_its_end(written: bytes, text: str) -> 
     async def script(keeper: Keeper, played: Played) -> None:
         keeper.send(ERRAND, 64)
         played.channels[0].sendall(written)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             while not played.killed:
                 await asyncio.sleep(0)
         assert played.events == []
@@ -196,7 +197,7 @@ def test_a_runner_that_stays_has_the_next_errand_and_no_answer_before_it() -> No
             await heard(played, 2 * turn)
         assert played.memory == [64]
         played.say(0, Record(Kind.RESULT, b"an answer to what nobody asked"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             while not played.killed:
                 await asyncio.sleep(0)
         played.ends(0, KILLED)

@@ -16,7 +16,7 @@ from fleet.settings import Containment, PoolLimits
 from fleet.workers.death import Death, of_status
 from fleet.workers.kit import Kit, kit_of
 from fleet.workers.launcher import Launcher
-from tests.processes import LIMIT_S, alive, descendants
+from tests.processes import LIMIT_S, alive, descendants, open_files
 from tests.workers.hostile import FUNCTIONS
 
 pytestmark = pytest.mark.system
@@ -146,7 +146,7 @@ def test_f12_without_descriptors_the_zygote_is_started_as_soon_as_there_are_some
     async def scene() -> None:
         async with launched() as bench:
             soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            before = len(os.listdir("/proc/self/fd"))
+            before = len(open_files())
             resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
             try:
                 bench.launcher.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,9 +13,9 @@ from fleet.settings import Address
 from fleet.workers import link as module
 from fleet.workers.arena import Arena
 from fleet.workers.conversation import Assigned, Event, Told
-from fleet.workers.link import Link
+from fleet.workers.link import RECONNECT, Link
+from tests.processes import LIMIT_S
 
-LIMIT_S = 20.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -106,17 +107,24 @@ def test_a_server_that_does_not_answer_is_dropped_and_tried_again(monkeypatch: p
     linked(silent, script)
 
 
-def test_an_answer_in_time_keeps_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ANSWER_S", 0.3)
+def test_an_answer_in_time_keeps_the_connection() -> None:
+    asked = asyncio.Event()
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asked.wait()
+        writer.write(encode(RES, packets.NO_JOB))
 
     async def script(link: Link, slot: Listening) -> None:
         assert await slot.told.get() == "opened"
         link.expect_answer()
+        timer = link._answer_timer
+        asked.set()
         assert await slot.told.get() is Told.NO_JOB
-        await asyncio.sleep(0.4)
+        assert timer
+        assert timer.cancelled()
         assert link.up
 
-    linked(says(encode(RES, packets.NO_JOB)), script)
+    linked(answers, script)
 
 
 def test_a_server_that_breaks_the_protocol_is_dropped_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,17 +137,16 @@ def test_a_server_that_breaks_the_protocol_is_dropped_and_that_is_said(capsys: p
 
 def test_one_that_takes_calls_and_says_nothing_is_not_called_again_at_once() -> None:
     """A proxy whose server is down: it must not be called thousands of times a second."""
-    calls = 0
+    calls = 4
 
     async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal calls
-        calls += 1
         writer.close()
 
     async def script(link: Link, slot: Listening) -> None:
-        await asyncio.sleep(0.5)
-        assert 1 < calls < 8
-        assert link.failures >= calls - 1
+        began = time.monotonic()
+        assert [await slot.told.get() for _ in range(2 * calls)] == ["opened", "lost"] * calls
+        assert time.monotonic() - began >= sum(RECONNECT.delay_s(number, 0.0) for number in range(1, calls))
+        assert link.failures == calls
 
     linked(hangs_up, script)
 

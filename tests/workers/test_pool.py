@@ -164,7 +164,7 @@ def test_jobs_small_and_large(start_pool: StartPool, client: Client) -> None:
 def test_m53_what_no_decoder_does_is_refused_or_ends_the_runner(
     start_pool: StartPool, client: Client, function: str, text: str
 ) -> None:
-    start_pool(1, "sandbox=required", "deadline_s=5")
+    start_pool(1, "sandbox=required")
     with client:
         with pytest.raises(JobFailed, match=text):
             client.run(function, b"x")
@@ -225,7 +225,8 @@ def test_parts_are_with_the_client_before_the_job_ends(start_pool: StartPool, cl
 def test_what_a_runner_does_wrong_costs_its_own_job(
     start_pool: StartPool, client: Client, function: str, text: str
 ) -> None:
-    start_pool(1, "deadline_s=2", f"memory_bytes={80 << 20}", f"result_bytes={1 << 20}")
+    deadline_s = 2 if function == "ignores_sigterm" else LIMIT_S
+    start_pool(1, f"deadline_s={deadline_s}", f"memory_bytes={80 << 20}", f"result_bytes={1 << 20}")
     with client:
         with pytest.raises(JobFailed, match=text):
             client.run(function, b"x")
@@ -330,7 +331,7 @@ def test_a_pools_secrets_are_not_in_its_runners(spawn: Callable[..., Program], s
 
 
 def test_a_runner_for_many_jobs_is_replaced_after_one_that_went_wrong(start_pool: StartPool, client: Client) -> None:
-    pool = start_pool(1, "isolation=slot", "runner_jobs=4", "deadline_s=1")
+    pool = start_pool(1, "isolation=slot", "runner_jobs=4", "deadline_s=3")
     with client:
 
         def runner_after(function: str, workload: bytes = b"abc") -> bytes:
