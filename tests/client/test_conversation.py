@@ -14,7 +14,7 @@ from fleet.errors import JobFailed, ProtocolError, QueueFull, ServerRefused, Too
 from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, Decoder, encode, packets
-from tests.jobserver.test_broker import make_broker
+from tests.jobserver.queue import make_broker
 
 
 def task(

@@ -8,7 +8,7 @@ from typing import Any
 from fleet.jobserver.refusal import Refusal
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION
 from tests.jobserver.house import Ack, House
-from tests.jobserver.test_broker import Recorder, grabbed, peer
+from tests.jobserver.queue import Recorder, grabbed, peer
 
 
 def refused(ack: Ack) -> bytes:

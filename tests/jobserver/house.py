@@ -12,7 +12,7 @@ from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE
 from fleet.settings import FunctionPolicy, ServerLimits
-from tests.jobserver.test_broker import SECOND, Recorder, peer
+from tests.jobserver.queue import SECOND, Recorder, peer
 
 
 class House:

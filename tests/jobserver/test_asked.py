@@ -15,7 +15,7 @@ from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_EXCEPTION
 from tests.jobserver.asking import Asked, ask, ask_for, bury, refused, states
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import grabbed, peer
+from tests.jobserver.queue import grabbed, peer
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.session import TURN_BYTES
 from fleet.protocol import REQ, RES, SHAPES, encode
 from fleet.protocol import packets as p
-from tests.jobserver.test_broker import make_broker
+from tests.jobserver.queue import make_broker
 from tests.jobserver.test_session import End
 
 LIMIT = 1 << 20

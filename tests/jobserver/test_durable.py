@@ -12,7 +12,7 @@ from fleet.jobserver.stores import End, Entry, Refused, Result
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_FAIL
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import grabbed, peer
+from tests.jobserver.queue import grabbed, peer
 
 
 @pytest.fixture

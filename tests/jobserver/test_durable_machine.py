@@ -10,8 +10,9 @@ from hypothesis.stateful import invariant, rule
 
 from fleet.jobserver.refusal import Refusal
 from fleet.settings import ServerLimits
+from tests.jobserver.broker.test_machine import UNIQUES, BrokerMachine
 from tests.jobserver.house import Ack, House
-from tests.jobserver.test_broker import UNIQUES, BrokerMachine, Recorder
+from tests.jobserver.queue import Recorder
 
 
 class DurableMachine(BrokerMachine):

@@ -12,7 +12,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.job import Job
 from fleet.jobserver.schedule import Schedule
 from fleet.protocol.packets import WORK_COMPLETE
-from tests.jobserver.test_broker import Recorder, make_broker, peer
+from tests.jobserver.queue import Recorder, make_broker, peer
 
 Course = Callable[[Broker, Recorder, Recorder], Job]
 

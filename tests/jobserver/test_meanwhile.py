@@ -8,7 +8,7 @@ from fleet.jobserver.stores import End, Entry
 from fleet.jobserver.terms import Terms
 from fleet.protocol.packets import WORK_FAIL
 from tests.jobserver.house import Ack, House
-from tests.jobserver.test_broker import Recorder, peer
+from tests.jobserver.queue import Recorder, peer
 
 
 @pytest.fixture

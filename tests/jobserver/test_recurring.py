@@ -8,7 +8,7 @@ from fleet.jobserver.schedule import Schedule
 from fleet.jobserver.stores import End
 from fleet.protocol.packets import WORK_COMPLETE, WORK_FAIL
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import grabbed
+from tests.jobserver.queue import grabbed
 
 
 @pytest.fixture

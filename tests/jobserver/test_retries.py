@@ -7,7 +7,7 @@ import pytest
 from fleet.jobserver.stores import End
 from fleet.protocol.packets import WORK_EXCEPTION, WORK_FAIL
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import SECOND, grabbed
+from tests.jobserver.queue import SECOND, grabbed
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ from fleet.protocol.packets import (
     WORK_STATUS,
     WORK_WARNING,
 )
-from tests.jobserver.test_broker import make_broker
+from tests.jobserver.queue import make_broker
 
 SECOND = 1_000_000_000
 LIMIT = 1 << 20

@@ -12,7 +12,7 @@ from fleet.jobserver.tally import BOUNDS_S, COUNTERS, Tally
 from fleet.jobserver.wire import Hub
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import SECOND, grabbed, make_broker, peer
+from tests.jobserver.queue import SECOND, grabbed, make_broker, peer
 
 
 def counted(broker: Broker, name: bytes = b"f") -> dict[str, int]:

@@ -12,7 +12,7 @@ from fleet.jobserver.stores import Refused
 from fleet.protocol.packets import WORK_COMPLETE, WORK_EXCEPTION, WORK_FAIL
 from tests.jobserver.asking import ask, ask_for, refused
 from tests.jobserver.house import Ack, House
-from tests.jobserver.test_broker import SECOND, Recorder, grabbed, peer
+from tests.jobserver.queue import SECOND, Recorder, grabbed, peer
 
 
 @pytest.fixture

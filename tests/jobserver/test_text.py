@@ -10,7 +10,7 @@ from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub, Wire
 from fleet.version import __version__
-from tests.jobserver.test_broker import grabbed, make_broker, peer
+from tests.jobserver.queue import grabbed, make_broker, peer
 
 UNKNOWN = b"ERR UNKNOWN_COMMAND Unknown+server+command%s\r\n"
 INCOMPLETE = b"ERR INVALID_ARGUMENTS An+incomplete+set+of+arguments+was+sent+to+this+command+%s\r\n"

@@ -11,7 +11,7 @@ from fleet.jobserver.stores import End, Result, Swept
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.settings import ServerLimits
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import grabbed
+from tests.jobserver.queue import grabbed
 
 
 @pytest.fixture

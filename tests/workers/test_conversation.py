@@ -13,7 +13,7 @@ from fleet.jobserver.session import Session
 from fleet.jobserver.wire import Hub
 from fleet.protocol import REQ, RES, encode, packets
 from fleet.workers.conversation import Assigned, Cancelled, Conversation, Event, Refused, Told
-from tests.jobserver.test_broker import make_broker, peer
+from tests.jobserver.queue import make_broker, peer
 
 
 class Wire:

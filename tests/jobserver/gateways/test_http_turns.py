@@ -8,7 +8,7 @@ from fleet.jobserver.broker import Broker
 from fleet.jobserver.gateways.http import EVENTS_AT_ONCE, Http
 from fleet.jobserver.wire import Hub
 from tests.jobserver.house import House
-from tests.jobserver.test_broker import make_broker
+from tests.jobserver.queue import make_broker
 
 HEAD = b"POST /f HTTP/1.1\r\nHost: localhost\r\n"
 IN_CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
