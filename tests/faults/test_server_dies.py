@@ -63,9 +63,11 @@ def drained(address: Address) -> Iterator[tuple[bytes, bytes]]:
     """Do all jobs, and say which: handle and unique."""
     with Peer(address) as worker:
         worker.send(p.CAN_DO, b"f")
-        while jobs(address):
+        while True:
             answer = worker.ask(p.GRAB_JOB_UNIQ)
             if answer.kind == p.NO_JOB:
+                if not jobs(address):
+                    return
                 worker.send(p.PRE_SLEEP)
                 assert worker.read().kind == p.NOOP
                 continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.client import admin
-from fleet.errors import NoServer
+from fleet.errors import Deadline, NoServer
 from fleet.settings import Address
 from tests import ports
 from tests.conftest import missing
@@ -53,7 +53,7 @@ class Server:
 def answers(address: Address) -> bool:
     try:
         admin.status(address)
-    except NoServer:
+    except (NoServer, Deadline):
         return False
     return True
 

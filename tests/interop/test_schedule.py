@@ -9,7 +9,7 @@ import pytest
 from fleet import Client
 from tests.conftest import listening
 from tests.interop.families import ENVIRONMENT, PROGRAMS, node
-from tests.processes import FLEET, Program
+from tests.processes import FLEET, LIMIT_S, Program
 
 pytestmark = [pytest.mark.interop, pytest.mark.system]
 
@@ -18,6 +18,6 @@ def test_abraxas_submits_a_job_on_a_schedule(spawn: Callable[..., Program]) -> N
     server = listening(spawn(*FLEET, "server", "--port", "0", "--store", "memory"))
     program = str(PROGRAMS / "scheduling_abraxas.js")
     handle = spawn(node(), program, server.host, str(server.port), env=ENVIRONMENT).out.line()
-    with Client(server, timeout=10) as client:
+    with Client(server, timeout=LIMIT_S) as client:
         job = client.job(handle).status()
     assert (job.function, job.schedule, job.state) == ("nightly", "30 4 * * 0", "waiting")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleet.client import admin
-from fleet.errors import NoServer
+from fleet.errors import Deadline, NoServer
 from fleet.settings import Address
 from tests.conftest import need
 from tests.interop.families import php
@@ -75,7 +75,7 @@ class Site:
     def answers(self) -> bool:
         try:
             return bool(admin.version(self.address))
-        except NoServer:
+        except (NoServer, Deadline):
             return False
 
     def workers(self) -> int:

@@ -19,7 +19,7 @@ from fleet.client import admin
 from fleet.images import Picture
 from fleet.protocol import packets
 from fleet.settings import Address
-from tests.conftest import listening
+from tests.conftest import SAMPLES, listening
 from tests.peer import Peer, worker
 from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, ROOT, Program, until
@@ -108,10 +108,12 @@ def complaints(program: Program) -> list[str]:
 
 
 def test_uploads_become_avatars_side_by_side(fleet_of_two: Address, example: Example, large_jpeg: bytes) -> None:
+    """Small ones but for the first: the example waits ten seconds for each, and two workers make them all."""
     program = example("uploads/avatar.py", 0, fleet_of_two)
     port = program.out.line().rpartition(":")[2]
+    uploads = [large_jpeg, *[(SAMPLES / "orientation-1.jpg").read_bytes()] * 15]
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda _: post(port, large_jpeg), range(16)))
+        answers = list(threads.map(lambda upload: post(port, upload), uploads))
     for status, kind, body in answers:
         assert (status, kind) == (200, "image/webp"), body
         assert (Picture(body).width, Picture(body).height) == (64, 64)
