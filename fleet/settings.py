@@ -129,6 +129,7 @@ class ServerLimits(StoreLimits):
     functions: int = 10_000  # names known at a time
     functions_per_worker: int = 1000
     jobs: int = 1_000_000  # in all queues together
+    listeners: int = 10_000  # submits that wait for one and the same job
     queued_bytes: int = 1024 * MIB  # workloads of all jobs together
     receiving_bytes: int = 1024 * MIB  # announced by large packets that are on their way in, together
     jobs_per_worker: int = 64  # grabbed and unfinished on one connection

@@ -75,11 +75,17 @@ class AskedBroker(WindowBroker):
                 return
             job = self._materialized(entry, now)
             if peer in self.peers:
-                self._listen(job, peer)
+                self._adopt(job, (peer,))
             pending.settle(handle)
 
         self._ask(stores.Look(handle), looked)
         return asked
+
+    def _adopt(self, job: Job, listeners: tuple[Peer, ...]) -> None:
+        """Whoever was promised to hear of some job hears of this one."""
+        job.listeners += listeners
+        for listener in listeners:
+            listener.listening[job] = None
 
     def tell_result(self, listeners: tuple[Peer, ...], result: Result) -> None:
         """Tell how a job ended to those who ask for it afterwards."""

@@ -178,7 +178,7 @@ class Broker(Workforce):
             schedule: at its next time, and when it has ended, again. For background jobs; they attach to none but such.
 
         Raises:
-            Refusal: a name is too long, or a queue is full.
+            Refusal: a name is too long, a queue is full, or too many wait for the job.
         """
         function, key = self._place(name, unique, workload, reducer, schedule)
         job = function.uniques.get(key) if key else None
@@ -191,8 +191,7 @@ class Broker(Workforce):
         if background:
             job.background = True  # from now on it runs to its end, whoever leaves
         else:
-            job.listeners += (peer,)
-            peer.listening[job] = None
+            self._listen(job, peer)
         return job
 
     def _place(
@@ -206,6 +205,8 @@ class Broker(Workforce):
         return self.functions.named(name), coalescing_key(unique, workload, scheduled=schedule is not None)
 
     def _listen(self, job: Job, peer: Peer) -> None:
+        if job.listeners and len(job.listeners) >= self.limits.listeners:
+            raise Refusal(b"QUEUE_ERROR", b"Too many wait for this job already")
         job.listeners += (peer,)
         peer.listening[job] = None
 

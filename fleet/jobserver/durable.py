@@ -203,10 +203,6 @@ class DurableBroker(AskedBroker):
         job.function.tally.submitted -= 1
         return listeners
 
-    def _adopt(self, job: Job, listeners: tuple[Peer, ...]) -> None:
-        for listener in listeners:
-            self._listen(job, listener)
-
     def _answer(self, peer: Peer, name: bytes, unique: bytes, workload: Data, background: bool, now: int) -> Job:
         if name == SUBMIT.encode() and not background:
             return self._submit_on_terms(peer, unique, workload, now)
@@ -416,7 +412,8 @@ class DurableBroker(AskedBroker):
             self._count(kept.entry, -1)
         wall_s = self._wall_s(now)
         result = Result(job.handle, job.function.name, kept.entry.key.removeprefix(SCHEDULED), end, data, wall_s)
-        keep_until = self._keep_until(job.function, wall_s) if kept.size <= self.limits.result_bytes else 0
+        too_large = end is End.COMPLETED and kept.size > self.limits.result_bytes
+        keep_until = 0 if too_large else self._keep_until(job.function, wall_s)
         if kept.entry.schedule and end is not End.CANCELLED:
             self._come_later(job, stores.Again(result, keep_until, again(kept.entry, wall_s)))
         else:

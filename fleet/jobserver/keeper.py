@@ -2,7 +2,7 @@
 
 Rule 1: one batch is carried out at a time; what is asked for meanwhile goes into the next, so that one commit serves
 all who came while the last one ran. Rule 2: a store that breaks ends the server: what it acknowledged is on disk, and
-nothing more can be promised.
+nothing more can be promised. So does an answer that cannot be dealt with: those behind it would never be told.
 """
 
 from __future__ import annotations
@@ -87,8 +87,13 @@ class Keeper:
     def _done(self, batch: list[tuple[Request, Then]], answers: list[Any]) -> None:
         self._ended()
         now = time.monotonic_ns()
-        for (_, then), answer in zip(batch, answers, strict=True):
-            then(answer, now)
+        try:
+            for (_, then), answer in zip(batch, answers, strict=True):
+                then(answer, now)
+        except Exception as error:
+            log.exception("an answer of the store failed")
+            self._broken(StoreBroken(f"an answer of the store failed: {type(error).__name__}: {error}"))
+            return
         requests = [request for request, _ in batch]
         failpoints.reach("told", requests)
         self._answered()

@@ -11,6 +11,7 @@ from fleet.jobserver.refusal import Refusal
 from fleet.jobserver.stores import End, Entry, Refused, Result
 from fleet.jobserver.stores.memory import MemoryStore
 from fleet.protocol.packets import WORK_COMPLETE, WORK_DATA, WORK_FAIL
+from fleet.settings import ServerLimits
 from tests.jobserver.house import House
 from tests.jobserver.queue import grabbed, peer
 
@@ -191,3 +192,18 @@ def test_a_fresh_result_answers_a_submit_with_its_unique() -> None:
     house.commit()
     assert stale.told == stale.job.handle
     assert grabbed(house.broker, worker).handle == stale.handle
+
+
+def test_that_a_job_failed_is_kept_however_much_it_had_sent_before(house: House) -> None:
+    house.broker.limits = ServerLimits(result_bytes=3)
+    ends = {}
+    for kind in (WORK_COMPLETE, WORK_FAIL):
+        ack = house.submit()
+        house.commit()
+        worker = house.worker()
+        job = grabbed(house.broker, worker)
+        house.finish(worker, job, WORK_DATA, b"four")
+        house.finish(worker, job, kind, b"")
+        ends[kind] = house.look(ack.handle)
+    assert ends[WORK_COMPLETE] is None  # its result is too large
+    assert ends[WORK_FAIL].end is End.FAILED

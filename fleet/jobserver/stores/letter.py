@@ -28,18 +28,19 @@ class DeadLetter:
         self._functions = functions
         self._new_row = new_row
 
-    def bury(self, entry: Entry, ended: int) -> None:
-        values = rows.whole(entry, self._functions.made(entry.function), ended)
-        self._db.execute(INSERT.format("dead"), (None, *values))
+    def bury(self, entry: Entry, ended: int, *, sound: bool = True) -> None:
+        """One that is not sound is found damaged again, if it is ever brought back."""
+        *values, checksum, workload = rows.whole(entry, self._functions.made(entry.function), ended)
+        self._db.execute(INSERT.format("dead"), (None, *values, checksum if sound else ~checksum, workload))
 
     def find(self, condition: str, *values: Any) -> Result | None:
         """How the newest of those jobs ended."""
         found = self._one(f"SELECT {COLUMNS}, ended FROM dead WHERE {condition} ORDER BY id DESC", *values)
-        return death(rows.entry_of(found[:-1], self._functions.names, b""), found[-1]) if found else None
+        return death(rows.legible(found[:-1], self._functions.names), found[-1]) if found else None
 
     def exhume(self, request: Exhume) -> Entry | None:
         found = self._one(f"SELECT {COLUMNS}, workload FROM dead WHERE handle = ?", request.handle)
-        return rows.entry_of(found[:-1], self._functions.names, found[-1]) if found else None
+        return rows.legible(found[:-1], self._functions.names)._replace(workload=found[-1]) if found else None
 
     def revive(self, request: Revive) -> list[Entry]:
         revived = []
@@ -49,7 +50,7 @@ class DeadLetter:
         for handle in request.handles:
             if self._db.execute(copy, (self._new_row(), handle)).rowcount:
                 found = self._one(f"UPDATE job SET {alive} RETURNING {COLUMNS}")
-                revived.append(rows.entry_of(found or (), self._functions.names, b""))
+                revived.append(rows.legible(found or (), self._functions.names))
                 self._db.execute("DELETE FROM dead WHERE handle = ?", (handle,))
         return revived
 
@@ -64,7 +65,7 @@ class DeadLetter:
         while (jobs > request.dead_jobs or size > request.dead_bytes) and evicted.total() < request.limit:
             found = self._one("DELETE FROM dead WHERE id = (SELECT min(id) FROM dead) RETURNING function")
             if found:
-                evicted[self._functions.names.get(found[0], b"damaged")] += 1
+                evicted[self._functions.names.get(found[0], rows.OF_NO_FUNCTION)] += 1
             jobs, size = self._weight()
         return Swept(jobs, size, dict(evicted))
 

@@ -19,7 +19,7 @@ class Numbers:
         self.read()
 
     def read(self) -> None:
-        self.names: dict[int, bytes] = dict(self._db.execute("SELECT id, name FROM function"))
+        self.names: dict[int, bytes] = dict(self._db.execute("SELECT id, CAST(name AS BLOB) FROM function"))
         self._numbers = {name: number for number, name in self.names.items()}
 
     def of(self, name: bytes) -> int:

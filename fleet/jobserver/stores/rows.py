@@ -13,6 +13,10 @@ from zlib import crc32
 from fleet.jobserver.stores import Entry
 
 NO_ERRORS: Final = "[]"
+PRIORITIES: Final = (0, 1, 2)
+DAMAGED: Final = "the disk has changed it"
+OF_NO_FUNCTION: Final = b"damaged"  # the name of the function of a job that has lost its own
+DAMAGE: Final = (AttributeError, KeyError, TypeError, ValueError)  # of reading what is not as it was written
 
 
 def values(entry: Entry, function: int) -> tuple[Any, ...]:
@@ -72,18 +76,29 @@ def sound(fields: Sequence[Any], names: Mapping[int, bytes], expected: int, work
     try:
         entry = entry_of(fields, names, workload)
         return entry if expected in (checksum(entry), older_checksum(entry)) else None
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except DAMAGE:
         return None
 
 
-def damaged(row: int, fields: Sequence[Any], function: bytes, workload: Any, why: str) -> Entry:
+def legible(fields: Sequence[Any], names: Mapping[int, bytes]) -> Entry:
+    """The job of a row, without its workload, to be looked at: if the row is damaged, what can still be said of it."""
+    try:
+        entry = entry_of(fields, names, b"")
+        if b"".join((entry.handle, entry.unique, entry.key, entry.reducer)) and entry.priority in PRIORITIES:
+            return entry._replace(schedule=str(entry.schedule))
+    except DAMAGE:
+        pass
+    return damaged(0, fields, names, b"")
+
+
+def damaged(row: int, fields: Sequence[Any], names: Mapping[int, bytes], workload: Any) -> Entry:
     """What of a damaged row can still be said of its job."""
     handle, priority, run_at = fields[0], fields[4], fields[7]
     return Entry(
         handle=handle if isinstance(handle, bytes) and handle else b"H:damaged:%d" % row,
-        function=function,
+        function=names.get(fields[1], OF_NO_FUNCTION),
         workload=workload if isinstance(workload, bytes) else b"",
-        priority=priority if priority in (0, 1, 2) else 1,
+        priority=priority if priority in PRIORITIES else 1,
         run_at=run_at if isinstance(run_at, int) else 0,
-        errors=(why,),
+        errors=(DAMAGED,),
     )

@@ -52,7 +52,6 @@ TOGETHER: Final = 16  # jobs put with one statement, which keeps a copy of what 
 SMALL_BYTES: Final = 8 * 1024  # larger ones are put alone
 INSERTS: Final = [INSERT.format("job") + f", {ROW}" * (number - 1) for number in range(TOGETHER + 1)]
 TELL_FULL_S: Final = 60.0
-DAMAGED: Final = "the disk has changed it"
 
 
 class SqliteStore:
@@ -95,13 +94,26 @@ class SqliteStore:
     def recover(self) -> dict[bytes, Backlog]:
         backlogs: dict[bytes, Backlog] = {}
         ready = "SELECT function, priority, count(*) FROM job WHERE run_at = 0 GROUP BY function, priority"
-        for function, priority, count in self._db.execute(ready):
-            backlogs.setdefault(self._functions.names[function], Backlog()).ready[priority] = count
-            self._claims.leave((function, priority), self._last_row)
-        waiting = "SELECT function, count(*) FROM job WHERE run_at > 0 GROUP BY function"
-        for function, count in self._db.execute(waiting):
-            backlogs.setdefault(self._functions.names[function], Backlog()).waiting = count
+        for function, priority, count in self._db.execute(ready).fetchall():
+            if function in self._functions.names and priority in rows.PRIORITIES:
+                backlogs.setdefault(self._functions.names[function], Backlog()).ready[priority] = count
+                self._claims.leave((function, priority), self._last_row)
+            else:
+                self._set_aside("run_at = 0 AND function IS ? AND priority IS ?", function, priority)
+        waiting = "SELECT function, typeof(run_at), count(*) FROM job WHERE run_at > 0 GROUP BY 1, 2"
+        for function, kind, count in self._db.execute(waiting).fetchall():
+            if function in self._functions.names and kind == "integer":
+                backlogs.setdefault(self._functions.names[function], Backlog()).waiting = count
+            else:
+                self._set_aside("run_at > 0 AND function IS ? AND typeof(run_at) = ?", function, kind)
         return backlogs
+
+    def _set_aside(self, condition: str, *values: Any) -> None:
+        """Damaged jobs, which are in no queue: nobody would ever come upon them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        for row, *fields, _, _, workload in self._db.execute(f"{SELECT} WHERE {condition}", values).fetchall():
+            self._spoil(row, rows.damaged(row, fields, self._functions.names, workload))
+        self._db.execute("COMMIT")
 
     # -- transactions -----------------------------------------------------------------------------------------
 
@@ -287,8 +299,7 @@ class SqliteStore:
                     self._claims.claim(row)
                     yield entry
                 else:
-                    function = self._functions.names.get(queue[0] if queue else fields[1], b"damaged")
-                    spoiled.append((row, rows.damaged(row, fields, function, workload, DAMAGED)))
+                    spoiled.append((row, rows.damaged(row, fields, self._functions.names, workload)))
             if taken >= limit or size >= most_bytes:
                 break
         if queue and row:
@@ -300,7 +311,7 @@ class SqliteStore:
     def _spoil(self, row: int, entry: Entry) -> None:
         """A job that is not as it was put must not run: it goes to the dead letter."""
         self._db.execute("DELETE FROM job WHERE id = ?", (row,))
-        self._dead.bury(entry, int(time.time()))
+        self._dead.bury(entry, int(time.time()), sound=False)
 
     def _finish(self, request: stores.Finish) -> bool:
         result = request.result
@@ -398,7 +409,7 @@ class SqliteStore:
         return self._last_row
 
     def _entry(self, fields: Any) -> Entry:
-        return rows.entry_of(fields, self._functions.names, b"")
+        return rows.legible(fields, self._functions.names)
 
 
 class _Full(Exception):

@@ -6,6 +6,8 @@ import sqlite3
 import stat
 from pathlib import Path
 
+import pytest
+
 from fleet.jobserver import stores
 from fleet.jobserver.stores import End, Spoiled, Stored
 from fleet.jobserver.stores.sqlite import SqliteStore
@@ -24,6 +26,58 @@ def test_f07_a_damaged_workload_is_never_handed_out_and_is_in_the_dead_letter(pa
     (dead,) = ask(store, stores.ListJobs(dead=True))
     assert dead.entry.errors == ("the disk has changed it",)
     assert dead.ended > 0  # so it is told of as a dead one
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "function = 999",
+        "priority = 7",
+        "run_at = 'x'",
+        "run_at = 5, function = 999",
+        "errors = '['",
+        "submitted = 'x'",
+        "handle = 'text'",
+        "uniq = 5",
+        "schedule = x'00ff'",
+    ],
+)
+def test_f07_a_damaged_row_can_be_looked_at_and_is_in_the_dead_letter_at_last(path: Path, damage: str) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute(f"UPDATE job SET {damage} WHERE id = 1")
+    db.close()
+    store = SqliteStore(path)
+    backlog = store.recover()[b"f"]
+    for dead in (False, True):
+        ask(store, stores.ListJobs(dead=dead))
+        ask(store, stores.Look(b"H:1"))
+    claimed = [*ask(store, stores.Claim(b"f", 1, 10)), *ask(store, stores.ClaimDue(10, 10))]
+    assert len(claimed) == backlog.total
+    assert [each for each in claimed if not isinstance(each, Spoiled)] == [entry(2)]
+    (dead_one,) = ask(store, stores.ListJobs(dead=True))
+    assert dead_one.entry.errors == ("the disk has changed it",)
+    store.close()
+
+
+def test_f07_a_damaged_job_does_not_run_either_when_it_was_brought_back(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE job SET workload = x'00' WHERE id = 1")
+    db.close()
+    store = SqliteStore(path)
+    for _ in range(2):
+        spoiled, *_ = reversed(ask(store, stores.Claim(b"f", 1, 10)))
+        assert isinstance(spoiled, Spoiled)
+        assert [revived.handle for revived in ask(store, stores.Revive((b"H:1",)))] == [b"H:1"]
+    store.close()
+
+
+def test_a_function_whose_name_became_text_is_still_that_function(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE function SET name = 'f'")
+    db.close()
+    store = SqliteStore(path)
+    assert store.recover()[b"f"].total == 2
     store.close()
 
 
