@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from fleet.cli import listing, options, put
 
 if TYPE_CHECKING:
     from fleet.settings import Address
 
-HELP: Final = "The background jobs that job servers keep: list, show, cancel, backup."
+Damaged = Annotated[Path, typer.Argument(metavar="DAMAGED", show_default=False, help="The store's file.")]
+New = Annotated[Path, typer.Argument(metavar="NEW", show_default=False, help="The file to be made.")]
+
+HELP: Final = "The background jobs that job servers keep: list, show, cancel, backup, salvage."
 
 
 def show(
@@ -46,6 +52,17 @@ def backup(as_json: options.Json = False, servers: options.Servers = None, timeo
         asking.end()
 
 
+def salvage(damaged: Damaged, new: New) -> None:
+    """Save what can be read of a damaged store into a new one; prints how much that is.
+
+    No job server may be using it. Its file is only read; one that is damaged is not opened by a job server.
+    """
+    from fleet.jobserver.stores.salvage import salvage as save
+
+    jobs, dead, results = save(damaged, new)
+    put(f"{new}: {jobs} jobs, {dead} in the dead letter, {results} results; go on with --store sqlite:{new}")
+
+
 LIST: Final = """\
 Show the background jobs that have not ended: queued, waiting for their time, or running.
 
@@ -61,4 +78,5 @@ COMMANDS: Final = {
     "show": show,
     "cancel": listing.changer("cancel", "jobs", CANCEL),
     "backup": backup,
+    "salvage": salvage,
 }

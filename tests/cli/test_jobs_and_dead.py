@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,12 @@ import pytest
 
 from fleet.client import Client
 from fleet.errors import UsageError
+from fleet.jobserver.stores.sqlite import SqliteStore
 from fleet.settings import Address, span_s
 from tests.cli.command import complaint, fleet
 from tests.client.test_kept import keeping, submitted
 from tests.conftest import listening
+from tests.jobserver.stores.test_stores import entry, put
 from tests.peer import explode, reverse, worker
 from tests.ports import ClosedPort
 from tests.processes import FLEET, LIMIT_S, Program, until
@@ -217,3 +221,23 @@ def test_more_than_a_thousand_are_cancelled_at_once(keeper: Address) -> None:
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no span of time"):
         span_s(text)
+
+
+def test_f07_what_a_damaged_store_has_is_saved_as_the_job_server_says_that_refuses_it(tmp_path: Path) -> None:
+    damaged = tmp_path / "jobs"
+    store = SqliteStore(damaged)
+    put(store, *(entry(number, workload=bytes(500)) for number in range(100)))
+    store.close()
+    with damaged.open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(bytes(4096))
+    refused = fleet("server", "--port", "0", "--store", f"sqlite:{damaged}")
+    assert refused.returncode == 78
+    (advice,) = re.findall("`fleet (.*)`", complaint(refused))
+    saved = fleet(*advice.split())
+    assert saved.returncode == 0
+    (jobs,) = re.findall(
+        rf"{damaged}.saved: (\d+) jobs, 0 in the dead letter, 0 results; go on with ", saved.stdout.decode()
+    )
+    assert 90 <= int(jobs) < 100
+    assert "is there already" in complaint(fleet(*advice.split()))

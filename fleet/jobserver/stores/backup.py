@@ -23,7 +23,7 @@ def back_up(db: sqlite3.Connection, path: Path) -> BackedUp | Refused:
         _sync(begun)
         begun.rename(copy)
         _sync(copy.parent)
-        return BackedUp(str(copy), copy.stat().st_size)
+        return BackedUp(str(copy.absolute()), copy.stat().st_size)
     except (sqlite3.Error, OSError) as error:
         begun.unlink(missing_ok=True)
         return Refused(f"the store cannot be copied to {copy}: {error}")

@@ -129,6 +129,6 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _damaged(path: Path, how: str) -> StoreUnusable:
-    return StoreUnusable(
-        f"the store {path} is damaged: {how}; save what there is with `sqlite3 {path} .recover`, or use another store"
-    )
+    what = how.splitlines()[-1]  # below which database it is in
+    remedy = f"save what can be read of it with `fleet jobs salvage {path} {path}.saved`, or use another store"
+    return StoreUnusable(f"the store {path} is damaged: {what}; {remedy}")

@@ -119,5 +119,5 @@ def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.Monke
 def test_f07_a_file_that_was_cut_is_refused_with_the_way_to_save_what_is_in_it(path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(StoreUnusable, match=r"is damaged: .*sqlite3 .*jobs \.recover"):
+    with pytest.raises(StoreUnusable, match=r"is damaged: .*`fleet jobs salvage .*jobs .*jobs.saved`"):
         SqliteStore(path)
