@@ -235,7 +235,7 @@ def test_tasks_that_have_not_ended_are_known_oldest_last_accepted_first() -> Non
     assert conversation.tasks() == tasks
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(["high", "normal", "low"]), max_size=6), st.lists(st.binary(max_size=50), max_size=6))
 def test_whatever_is_sent_comes_back_to_whom_it_belongs(priorities: list[Priority], workloads: list[bytes]) -> None:
     wire = Wire()

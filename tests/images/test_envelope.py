@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import BadSpec
@@ -29,7 +29,6 @@ def test_a_picture_alone_means_the_defaults(name: str) -> None:
     assert unpacked(data) == (Spec(), data)
 
 
-@settings(deadline=None)
 @given(SPECS, st.binary())
 def test_what_was_packed_comes_out(spec: Spec, data: bytes) -> None:
     # No picture begins with a brace, nor does this one.

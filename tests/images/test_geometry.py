@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -108,7 +108,6 @@ def kept(source: Size, made: Plan) -> None:
     assert low <= high_end or 1 in made.scaled, (source, made, across, down)
 
 
-@settings(deadline=None)
 @given(SIZES, BOX_SIDE, BOX_SIDE, FIT, st.booleans())
 def test_a_plan_is_possible_and_within_its_box(source: Size, width: int, height: int, fit: str, enlarge: bool) -> None:
     made = plan(source, width, height, fit, enlarge)
@@ -132,7 +131,6 @@ def test_a_plan_is_possible_and_within_its_box(source: Size, width: int, height:
         kept(source, made)
 
 
-@settings(deadline=None)
 @given(SIZES, BOX_SIDE, st.booleans(), st.booleans(), FIT)
 def test_a_free_side_follows_from_the_other(source: Size, side: int, wide: bool, enlarge: bool, fit: str) -> None:
     made = plan(source, side if wide else None, None if wide else side, fit, enlarge)

@@ -7,7 +7,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms
 
@@ -58,7 +58,6 @@ def test_what_says_nothing_is_upright(data: bytes) -> None:
     assert orientation(data) == 1
 
 
-@settings(deadline=None)
 @given(st.sampled_from([b"", b"II*\0", b"MM\0*", b"Exif\0\0MM\0*\0\0\0\x08"]), st.binary(max_size=100))
 def test_garbage_has_some_orientation(start: bytes, rest: bytes) -> None:
     assert 1 <= orientation(start + rest) <= 8
@@ -125,7 +124,6 @@ def test_what_is_not_srgb_or_broken_is_not_taken_for_it(profile: bytes) -> None:
     assert not is_srgb(profile)
 
 
-@settings(deadline=None)
 @given(st.integers(0, len(OURS)), st.binary(max_size=40))
 def test_a_garbled_profile_raises_nothing(at: int, garbage: bytes) -> None:
     assert is_srgb(OURS[:at] + garbage + OURS[at + len(garbage) :]) in (True, False)

@@ -68,7 +68,7 @@ def test_nothing_is_enlarged_unless_asked(format: str, fit: str, enlarge: bool, 
 SIDES = st.none() | st.integers(1, 90)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(1, 80),
     st.integers(1, 80),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import BadImage
@@ -175,7 +175,6 @@ def test_a_bomb_shows_its_size_in_its_header() -> None:
     assert sniff(bomb()) == Header("png", 30_000, 29_000)
 
 
-@settings(deadline=None)
 @given(st.sampled_from([*MAGIC, FTYP]), st.binary(max_size=200))
 def test_garbage_after_a_magic_number_raises_nothing_but_bad_image(magic: bytes, rest: bytes) -> None:
     assert verdict(lambda: sniff(magic + rest)) in ("good", "unsupported", "corrupt", "too-large")

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import BadSpec
@@ -146,13 +146,11 @@ def test_a_side_that_is_given_alone_leaves_the_other_free() -> None:
     assert Spec(None, None).to_mapping() == {"width": None, "height": None}
 
 
-@settings(deadline=None)
 @given(SPECS)
 def test_a_spec_survives_the_way_through_json(spec: Spec) -> None:
     assert Spec.from_mapping(json.loads(json.dumps(spec.to_mapping()))) == spec
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["width", "height", "fit", "format", "quality", "background", "enlarge"]), JSON))
 def test_whatever_json_says_is_a_spec_or_a_bad_one(options: dict[str, Any]) -> None:
     try:

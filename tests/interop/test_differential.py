@@ -203,7 +203,6 @@ def test_w41_we_say_what_gearmand_says(spawn: Callable[..., Program]) -> None:
 
         @settings(
             max_examples=SESSIONS,
-            deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )

@@ -320,7 +320,7 @@ def test_w30_a_strange_line_is_an_unknown_command(peer: End, line: bytes) -> Non
     assert still_served(peer)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.data())
 def test_w32_text_and_packets_may_alternate_however_they_are_cut(kinds: list[bool], data: st.DataObject) -> None:
     peer = End(make_broker())
@@ -339,7 +339,7 @@ def test_w32_text_and_packets_may_alternate_however_they_are_cut(kinds: list[boo
 # -- anything ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=64), max_size=6), st.integers(0, 60))
 def test_w40_arbitrary_bytes_never_raise_and_leave_the_broker_as_it_was(pieces: list[bytes], kind: int) -> None:
     broker = make_broker(packet_bytes=LIMIT)

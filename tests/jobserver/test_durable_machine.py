@@ -81,7 +81,7 @@ class DurableMachine(BrokerMachine):
 TestDurableMachine = DurableMachine.TestCase
 
 
-TestDurableMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestDurableMachine.settings = settings(max_examples=60, stateful_step_count=60)
 
 
 class AskedMachine(DurableMachine):
@@ -129,4 +129,4 @@ class AskedMachine(DurableMachine):
 TestAskedMachine = AskedMachine.TestCase
 
 
-TestAskedMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestAskedMachine.settings = settings(max_examples=60, stateful_step_count=60)

@@ -58,7 +58,7 @@ def receive(target: Decoder, data: Data) -> list[Packet]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.one_of(packets(), _text), max_size=8),
     st.lists(st.integers(0, 300_000), max_size=12),
@@ -82,7 +82,7 @@ def test_one_byte_at_a_time() -> None:
     assert [p for byte in b"".join(map(as_bytes, sent)) for p in target.feed(bytes((byte,)))] == sent
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b"\0REQ", b"\0REQ\0\0\0\7", b"\0RES", b"\0REQ\0\0\0\7\0\0\0\4"]),

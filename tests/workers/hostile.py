@@ -255,10 +255,10 @@ def until_told(workload: memoryview) -> bytes:
 
     try:
         signal.signal(signal.SIGUSR1, told)
-        print("begun", os.getpid(), flush=True)
+        os.write(1, b"begun %d\n" % os.getpid())  # in one piece: runners share the pipe
         time.sleep(600)
     except InterruptedError:
-        print("ended", flush=True)
+        os.write(1, b"ended\n")
     return b"done"
 
 

@@ -115,7 +115,7 @@ def test_what_is_not_for_a_worker_is_ignored() -> None:
         list(worker.feed(b"garbage that is no packet"))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.binary(max_size=100_000), st.lists(st.integers(0, 100_100), max_size=5))
 def test_a_job_arrives_whole_however_the_stream_is_cut(workload: bytes, cuts: list[int]) -> None:
     stream = encode(RES, packets.JOB_ASSIGN, b"H:1", b"f", workload) + encode(RES, packets.NOOP)

@@ -9,7 +9,7 @@ from itertools import starmap
 
 import pytest
 
-from fleet.protocol import REQ, RES, Decoder, encode
+from fleet.protocol import REQ, RES, Data, Decoder, encode
 from fleet.protocol import packets as p
 from fleet.settings import Address, PoolLimits
 from fleet.workers import channel, slot
@@ -149,6 +149,11 @@ def play(script: Callable[[Scene], Awaitable[None]], deadline_s: float = LIMIT_S
 
 def kinds(heard: list[Packet]) -> list[int]:
     return [packet.kind for packet in heard]
+
+
+def said(heard: list[Packet]) -> list[tuple[Data, ...]]:
+    """What was said of jobs."""
+    return [packet.args for packet in heard if packet.kind in SAID]
 
 
 # -- a job from its server to its runner, and back ----------------------------------------------------------------
@@ -295,6 +300,7 @@ def test_of_a_cancelled_job_nothing_more_is_said() -> None:
         scene.runners.say(0, Record(Kind.RESULT, b"too late"))
         scene.runners.ends(0, KILLED)
         assert kinds(await link.until(p.GRAB_JOB_UNIQ)) == [p.GRAB_JOB_UNIQ]
+        assert scene.runners.killed == [0], "and once: the other job is none of its own"
 
     play(script)
 
@@ -316,14 +322,15 @@ def test_a_job_whose_server_is_gone_goes_on_and_its_server_hears_of_it_when_it_i
     play(script)
 
 
-def test_what_ended_meanwhile_is_told_before_a_job_is_asked_for() -> None:
+@pytest.mark.parametrize("ours", [True, False], ids=["its server", "another kind of server"])
+def test_what_ended_meanwhile_is_told_before_a_job_is_asked_for_and_only_to_one_of_ours(ours: bool) -> None:
     async def script(scene: Scene) -> None:
         (await scene.at_a_job()).hang_up()
         back = await scene.connection()
         scene.runners.say(0, Record(Kind.RESULT, b"done"))
         scene.runners.ends(0, KILLED)
-        heard = await back.asked_for_a_job()
-        assert [packet.args for packet in heard if packet.kind in SAID] == [(b"H:1", b"done")]
+        heard = await back.asked_for_a_job(ours=ours)
+        assert said(heard) == [(b"H:1", b"done")] * ours
 
     play(script)
 
@@ -339,7 +346,7 @@ def test_another_kind_of_server_gives_the_job_to_somebody_else_so_it_is_killed(w
         await scene.runners.was_killed(0)
         scene.runners.ends(0, KILLED)
         heard = await back.until(p.GRAB_JOB_UNIQ) if which == "the next" else await back.asked_for_a_job(ours=False)
-        assert not SAID & set(kinds(heard))
+        assert not said(heard)
 
     play(script)
 
@@ -354,21 +361,19 @@ def test_a_job_adrift_that_has_parts_to_pass_on_is_given_up() -> None:
     play(script)
 
 
-def test_a_result_that_may_not_have_arrived_is_sent_again_and_one_that_did_is_not() -> None:
+@pytest.mark.parametrize("arrived", [False, True], ids=["it may not have", "it has"])
+def test_a_result_that_may_not_have_arrived_is_sent_again(arrived: bool) -> None:
     async def script(scene: Scene) -> None:
         link = await scene.at_a_job()
         scene.runners.say(0, Record(Kind.RESULT, b"done"))
         scene.runners.ends(0, KILLED)
         await link.until(p.GRAB_JOB_UNIQ)
+        if arrived:
+            link.send(p.NO_JOB)  # which the server says after it has read what was sent before
+            await link.until(p.PRE_SLEEP)
         link.hang_up()
         back = await scene.connection()
-        heard = await back.asked_for_a_job()
-        assert [packet.args for packet in heard if packet.kind in SAID] == [(b"H:1", b"done")]
-        back.send(p.NO_JOB)
-        await back.until(p.PRE_SLEEP)
-        back.hang_up()
-        third = await scene.connection()
-        assert not SAID & set(kinds(await third.asked_for_a_job()))
+        assert said(await back.asked_for_a_job()) == [(b"H:1", b"done")] * (not arrived)
 
     play(script)
 
@@ -404,6 +409,16 @@ def test_a_slot_that_drains_does_its_job_to_the_end_and_takes_no_other() -> None
         scene.runners.say(0, Record(Kind.RESULT, b"done"))
         scene.runners.ends(0, KILLED)
         assert kinds(await link.rest()) == [p.WORK_COMPLETE]
+
+    play(script)
+
+
+def test_a_slot_that_drains_does_not_begin_anew() -> None:
+    async def script(scene: Scene) -> None:
+        link = await scene.at_a_job()
+        scene.slot.drain()
+        scene.runners.ends(0, CRASHED)
+        assert kinds(await link.rest()) == [p.WORK_EXCEPTION]
 
     play(script)
 

@@ -209,4 +209,4 @@ class BrokerMachine(RuleBasedStateMachine):
 
 
 TestBrokerMachine = BrokerMachine.TestCase
-TestBrokerMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestBrokerMachine.settings = settings(max_examples=60, stateful_step_count=60)

@@ -211,4 +211,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 # Processes die here, not the power: nothing need wait for the disk.
 TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+TestStoreMachine.settings = settings(max_examples=EXAMPLES, stateful_step_count=30)

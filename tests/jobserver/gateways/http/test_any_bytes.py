@@ -37,7 +37,7 @@ def played(pieces: Sequence[bytes]) -> bytes:
     return sent
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.lists(st.integers(0, 600), max_size=12))
 def test_every_way_of_cutting_the_requests_gives_the_same_responses(chosen: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(chosen)
@@ -55,7 +55,7 @@ def test_a_request_that_comes_byte_by_byte_is_the_same_request() -> None:
 PIECES = st.one_of(st.binary(max_size=64), st.sampled_from(REQUESTS), st.sampled_from([r[:30] for r in REQUESTS]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=8))
 def test_w40_arbitrary_bytes_never_raise_and_leave_the_broker_as_it_was(pieces: list[bytes]) -> None:
     broker = make_broker(packet_bytes=LIMIT)
