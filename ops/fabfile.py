@@ -34,7 +34,8 @@ def _read(path: str, hosts: str) -> Inventory:
     try:
         return inventory.read(file.read_text()).only(hosts)
     except (OSError, UnicodeDecodeError) as error:
-        raise Exit(f"the inventory {file} cannot be read: {error}", UsageError.exit_code) from error
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise Exit(f"the inventory {file} cannot be read: {why}", UsageError.exit_code) from error
     except FleetError as error:
         raise Exit(f"{file}: {error}", error.exit_code) from error
 

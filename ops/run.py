@@ -97,7 +97,8 @@ class Remote:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    told = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(told.split()) or type(error).__name__
     if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in text:
         return f"{text}; connect once by ssh, and compare its key"
     return f"no connection: {text}" if isinstance(error, (OSError, paramiko.SSHException, EOFError)) else text

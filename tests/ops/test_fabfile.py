@@ -57,6 +57,6 @@ def test_a_checkout_is_deployed_serves_and_is_stopped(
 
 
 def test_a_bad_inventory_is_one_line(sshd: Sshd, tmp_path: Path) -> None:
-    assert "cannot be read: " in Fab(sshd, tmp_path / "none.toml")("status", code=2)
+    assert "cannot be read: no such file or directory" in Fab(sshd, tmp_path / "none.toml")("status", code=2)
     (tmp_path / "hosts.toml").write_text("[host.a]\n")
     assert "the inventory has no 'host'" in Fab(sshd, tmp_path / "hosts.toml")("status", code=2)
