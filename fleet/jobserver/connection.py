@@ -213,6 +213,12 @@ class Connection:
             asyncio.get_running_loop().call_later(PROBE_S, self._probe)
         return bool(self.wire.owed or self.wire.outbox)
 
+    @property
+    def gone(self) -> bool:
+        """It sent no more and has left since. Nobody reads from it, so only the kernel knows, by its keep-alives."""
+        ended = self._ended and not self.transport.is_closing()
+        return ended and self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
     def _probe(self) -> None:
         """A peer that has left answers the first bytes with a reset, on which the next ones fail."""
         if not self.transport.is_closing():

@@ -41,7 +41,7 @@ from fleet.settings import Address, ServerSettings
 SCRATCH_BYTES: Final = 16 * 1024
 LOOK_S: Final = 1.0  # between two looks at those that are within a message
 MS: Final = 1_000_000  # ns; uvloop's timers have milliseconds, and one that is too early would come again and again
-IDLE_LOOK_S: Final = 60.0  # between two looks for connections that nobody would miss, or a quarter of their time
+IDLE_LOOK_S: Final = 15.0  # between two looks for connections that nobody would miss, or a quarter of their time
 
 Ready = Callable[["JobServer"], None]
 
@@ -244,6 +244,8 @@ class JobServer:
         for connection in list(self.connections.values()):
             if connection.last_read < since and connection.wire.idle:
                 connection.drop("it was idle for too long")
+            elif connection.gone:
+                connection.transport.abort()
         self._later("idle", self._idle_look_s, self._drop_idle)
 
 

@@ -208,6 +208,20 @@ def test_w30_a_long_burst_of_questions_holds_up_nobody_and_is_answered_to_its_en
         assert peer.rest() == b""
 
 
+def test_w37_a_half_closed_client_that_leaves_does_not_stay_for_ever() -> None:
+    """Thousands of them, while there are no workers, would be all the connections there can be."""
+    with serving(idle_s=1.0) as server:
+        with Peer(server.address) as client:
+            client.ask(p.SUBMIT_JOB, b"nobody does it", b"", b"w")
+            client.sock.shutdown(socket.SHUT_WR)
+            ended = [connection for connection in server.connections.values() if connection.wire.listening]
+            until(lambda: all(connection._ended for connection in ended), "it has heard that nothing more comes")
+            assert server.broker.jobs
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        nobody(server)
+        assert not server.broker.jobs
+
+
 def test_w34_a_sleeper_that_does_not_come_costs_one_noop_and_no_job() -> None:
     with serving(wake_s=0.1) as server, ExitStack() as stack:
         stuck, good, client = (stack.enter_context(Peer(server.address)) for _ in range(3))

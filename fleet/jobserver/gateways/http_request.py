@@ -22,6 +22,7 @@ from fleet.settings import ServerLimits, span_s
 
 JOBS: Final = b"jobs/"  # GET asks for the status of the job whose handle follows, or for its result
 RESULT: Final = b"/result"
+HEAD_BYTES: Final = 16 * 1024
 SUBMITTING: Final = (b"GET", b"POST", b"PUT")
 UNIQUE_OF_THE_BODY: Final = b"-"  # equal bodies are one job, as in gearmand
 CLOSE: Final = (b"Connection", b"close")
@@ -80,6 +81,7 @@ def asked(request: h11.Request, limits: ServerLimits, local: bool) -> Asked:
     """
     headers = dict(request.headers)
     _check_version(request)
+    _check_head(request)
     _check_body(request, headers, limits)
     host, path = _target(request.target)
     _check_host(host or headers.get(b"host", b""), local)
@@ -106,6 +108,13 @@ def body_bytes(headers: Headers) -> int | None:
 def _check_version(request: h11.Request) -> None:
     if request.http_version not in (b"1.0", b"1.1"):
         raise Refused(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "This is an HTTP/1.1 server.", (CLOSE,))
+
+
+def _check_head(request: h11.Request) -> None:
+    """h11 looks at what has not arrived in one piece."""
+    if len(request.target) + sum(len(name) + len(value) for name, value in request.headers) > HEAD_BYTES:
+        text = f"A request's head has {HEAD_BYTES} bytes at most."
+        raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text, (CLOSE,))
 
 
 def _target(target: bytes) -> tuple[bytes | None, bytes]:

@@ -33,6 +33,7 @@ from tests.jobserver.queue import Recorder, grabbed
         (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n", 400),
         (b"POST /f HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n" + b"x" * 20_000, 431),
         (b"GET /f HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 20_000, 431),
+        (b"GET /f HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 20_000 + b"\r\n\r\n", 431),
         (b"G" * 20_000, 431),
     ],
 )
