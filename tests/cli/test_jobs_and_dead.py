@@ -132,7 +132,7 @@ def test_a_job_is_run_on_a_schedule(keeper: Address) -> None:
     expected = "fleet: schedule '0 24 * * *' makes no sense: hour is * or numbers from 0 to 23, such as 0, 0-23 or */2"
     assert (done.returncode, complaint(done)) == (2, expected)
     done = fleet("run", "-b", "-f", "f", "--schedule", "0 3 * *", "x", server=keeper)
-    assert (done.returncode, "has 4 fields; and not the five minute hour " in complaint(done)) == (2, True)
+    assert (done.returncode, "has 4 fields, and not the five minute hour " in complaint(done)) == (2, True)
     done = fleet("run", "-f", "f", "--schedule", "0 3 * * *", "x", server=keeper)
     assert (done.returncode, "background" in complaint(done)) == (2, True)
 
