@@ -155,7 +155,8 @@ class Machine:
         life = self.lives[name]
         cause = life.verdict or end.cause
         if self.code is not None:
-            self._todo.append(Report(f"{name} stopped: {cause}"))
+            if self._asked or end.status:  # who ends well because another could not start is no news
+                self._todo.append(Report(f"{name} stopped: {cause}"))
             life.state, life.due, life.cause = State.STOPPED, NEVER, cause
         elif not self._was_ready and end.status in self._policy.fatal:
             if end.status not in self._policy.told:

@@ -140,7 +140,7 @@ HISTORIES: dict[str, tuple[History, int | None]] = {
                 died("pool", 127),
                 [HOPELESS, Terminate("server")],
             ),
-            (1.6, died("server", 0, "exited with code 0"), [Report("server stopped: exited with code 0")]),
+            (1.6, died("server", 0), []),
         ],
         127,
     ),

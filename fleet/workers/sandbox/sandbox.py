@@ -15,11 +15,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleet.errors import UsageError
 from fleet.settings import Containment
 from fleet.workers.sandbox import bpf, kernel
+
+LAST_ID: Final = 2**32 - 2  # of a user or a group; to the kernel the next one means to leave all as it is
 
 
 class Offer(NamedTuple):
@@ -154,10 +156,11 @@ def _ids(user: str) -> tuple[int, int]:
     """The user's number and its group's."""
     import pwd
 
+    number = int(user) if user.isascii() and user.isdigit() and len(user) <= len(str(LAST_ID)) else LAST_ID + 1
     try:
-        entry = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user)
+        entry = pwd.getpwuid(number) if number <= LAST_ID else pwd.getpwnam(user)
     except KeyError:
-        if user.isdigit():
-            return int(user), int(user)
+        if number <= LAST_ID:
+            return number, number
         raise UsageError(f"there is no user {user!r} for the runners; name one with --user") from None
     return entry.pw_uid, entry.pw_gid

@@ -81,6 +81,7 @@ def test_a_layer_that_fails_only_when_it_is_entered_is_found_out_before_a_job(mo
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes its user")
-def test_a_user_who_does_not_exist_is_refused_with_a_remedy() -> None:
-    with pytest.raises(UsageError, match=r"no user 'nobody-at-all' for the runners; name one with --user"):
-        Sandbox(Containment(user="nobody-at-all"))
+@pytest.mark.parametrize("user", ["nobody-at-all", "4294967295", "9" * 5000, "²", "-1", ""])
+def test_a_user_who_does_not_exist_is_refused_with_a_remedy(user: str) -> None:
+    with pytest.raises(UsageError, match=rf"no user '{user}' for the runners; name one with --user"):
+        Sandbox(Containment(user=user))
