@@ -70,7 +70,11 @@ def _readable(path: Path) -> sqlite3.Connection:
     """Read-only, with what its log has. Raises StoreUnusable."""
     try:
         db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
+        try:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+        except sqlite3.Error:
+            db.close()
+            raise
     except sqlite3.Error as error:
         raise StoreUnusable(f"nothing can be read of {path}: {error}") from error
     if version != len(MIGRATIONS):
