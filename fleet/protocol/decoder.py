@@ -97,10 +97,7 @@ class Decoder:
                 break
             start = at + HEADER_BYTES
             head = held[at:start]
-            try:
-                kind, size = known[head]
-            except KeyError:
-                kind, size = self._taken_apart(head)
+            kind, size = known.get(head) or self._taken_apart(head)
             if end - start < size:
                 at += self._begin_large(kind, size, memoryview(held)[start:])
                 break
@@ -120,7 +117,7 @@ class Decoder:
         """The type and the size of the body that a header says."""
         magic, kind, size = unpack_header(head)
         if magic != self._magic or kind not in SHAPES or size > self._body_bytes:
-            raise self._refusal(magic, kind, size) from None
+            raise self._refusal(magic, kind, size)
         if size <= KNOWN_BYTES <= self._body_bytes and len(self._known) < KNOWN_HEADS:
             self._known[head] = kind, size
         return kind, size

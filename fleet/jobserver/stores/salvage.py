@@ -68,19 +68,17 @@ def salvage(damaged: Path, new: Path) -> Salvaged:
 
 def _readable(path: Path) -> sqlite3.Connection:
     """Read-only, with what its log has. Raises StoreUnusable."""
-    try:
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    with contextlib.ExitStack() as unless_readable:
         try:
+            db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+            unless_readable.callback(db.close)
             (version,) = db.execute("PRAGMA user_version").fetchone()
-        except sqlite3.Error:
-            db.close()
-            raise
-    except sqlite3.Error as error:
-        raise StoreUnusable(f"nothing can be read of {path}: {error}") from error
-    if version != len(MIGRATIONS):
-        db.close()
-        text = f"{path} has the schema {version}, and this version of fleet saves {len(MIGRATIONS)}"
-        raise StoreUnusable(f"{text}; use the version that wrote it")
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"nothing can be read of {path}: {error}") from error
+        if version != len(MIGRATIONS):
+            text = f"{path} has the schema {version}, and this version of fleet saves {len(MIGRATIONS)}"
+            raise StoreUnusable(f"{text}; use the version that wrote it")
+        unless_readable.pop_all()
     return db
 
 

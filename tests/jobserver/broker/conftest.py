@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.jobserver.broker import Broker
-from tests.jobserver.queue import (
-    make_broker,
-)
+from tests.jobserver.queue import make_broker
 
 
 @pytest.fixture
